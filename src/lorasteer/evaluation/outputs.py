@@ -62,6 +62,10 @@ class Predictions:
         """False when a logit is NaN or infinite: then nothing can be measured."""
         return bool(torch.isfinite(self.logits).all())
 
+    def taken(self, chosen: Bool[Tensor, " n"]) -> Predictions:
+        """The chosen examples alone."""
+        return Predictions(self.logits[chosen], self.labels[chosen])
+
     def joined(self, other: Predictions) -> Predictions:
         """These examples followed by the other ones."""
         return Predictions(torch.cat([self.logits, other.logits]), torch.cat([self.labels, other.labels]))
@@ -159,7 +163,8 @@ class Context:
     @property
     def has(self) -> frozenset[str]:
         """Which needs of metrics are met: of `base`, `retrained`, `direction`."""
-        direction = self.outputs.selected is not None or self.outputs.selected_test is not None
+        test_half = self.outputs.selected_test is not None and len(self.outputs.forget_test) > 0
+        direction = self.outputs.selected is not None or test_half
         met = {"base": self.base is not None, "retrained": bool(self.retrained), "direction": direction}
         return frozenset(need for need, here in met.items() if here)
 
