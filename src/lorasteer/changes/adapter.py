@@ -1,0 +1,119 @@
+"""A change held by a PEFT adapter: two small matrices beside each adapted layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from lorasteer.changes.contract import READERS, check_base, check_strength
+from lorasteer.records import ChangeRecord, Plan, TrainingNotes
+from lorasteer.tasks.base import Base
+from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tensors
+
+NAME = "default"  # PEFT's own name for the first adapter
+
+
+@dataclass(frozen=True)
+class AdapterChange:
+    """A LoRA adapter for one base.
+
+    Args:
+        record: Its description.
+        config: PEFT's configuration as JSON values; what `adapter_config.json` holds.
+        tensors: PEFT's weights by PEFT's names; what `adapter_model.safetensors` holds.
+    """
+
+    record: ChangeRecord
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+    def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
+        """The base with the adapter in force, scaled by `strength`; a plain view of the base at 0."""
+        check_base(self.record, base)
+        strength = check_strength(self.record.strength if strength is None else strength)
+        return self.wrap(base.view(), strength) if strength else base.view()
+
+    def merged(self, base: Base, *, strength: float | None = None) -> nn.Module:
+        """The base's own modules with the adapter added into copies of the adapted weights."""
+        check_base(self.record, base)
+        strength = check_strength(self.record.strength if strength is None else strength)
+        model = base.copy()
+        if strength:
+            model = self.wrap(model, strength).merge_and_unload()
+        return model.eval().requires_grad_(False)
+
+    def wrap(self, model: nn.Module, strength: float) -> Any:
+        """Put the adapter, scaled by `strength`, around a model whose modules may be replaced: a `PeftModel`, frozen."""
+        wrapped = peft.get_peft_model(model, lora_config(self.config))
+        problems = peft.set_peft_model_state_dict(wrapped, dict(self.tensors))
+        assert not problems.unexpected_keys, problems.unexpected_keys
+        scale(wrapped, strength)
+        return wrapped.eval().requires_grad_(False)
+
+    def write(self, folder: Path) -> None:
+        """Write what stock `PeftModel.from_pretrained` reads."""
+        write_tensors(folder / "adapter_model.safetensors", self.tensors, metadata={"format": "pt"})
+        (folder / "adapter_config.json").write_text(json.dumps(dict(self.config), indent=1, sort_keys=True), encoding="utf-8")
+
+    def at(self, strength: float) -> AdapterChange:
+        """The same adapter with another strength of its own."""
+        record = self.record.model_copy(update={"strength": check_strength(strength)})
+        return AdapterChange(record, self.config, self.tensors)
+
+
+def lora_config(config: Mapping[str, Any]) -> Any:
+    """PEFT's configuration object from JSON values."""
+    return peft.LoraConfig(**{key: value for key, value in config.items() if key != "peft_type"})
+
+
+def scale(model: nn.Module, strength: float) -> None:
+    """Multiply the scaling of every adapted layer of a freshly wrapped model."""
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer) and NAME in getattr(module, "scaling", {}):
+            module.scaling[NAME] *= strength
+
+
+def adapter_change(
+    base: Base, wrapped: Any, *, plan: Plan | None = None, training: TrainingNotes | None = None, strength: float = 1.0
+) -> AdapterChange:
+    """Take the adapter off a wrapped model.
+
+    Args:
+        base: The base the model was made from.
+        wrapped: A `PeftModel` around a view of it.
+        plan: Plan that made it.
+        training: How its training ended.
+        strength: Strength it is applied at unless another is asked for.
+    """
+    tensors: Tensors = {name: value.detach().clone() for name, value in peft.get_peft_model_state_dict(wrapped).items()}
+    config = plain_config(wrapped.peft_config[NAME])
+    record = ChangeRecord(
+        kind="adapter", base=base.digest, tensors=digest_of(tensors, extra=json.dumps(config, sort_keys=True)), plan=plan,
+        strength=strength, trainable=sum(tensor.numel() for tensor in tensors.values()), training=training or TrainingNotes(),
+    )  # fmt: skip
+    return AdapterChange(record, config, tensors)
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """PEFT's configuration as JSON values, in inference mode, so that loading it does not make it trainable."""
+    values = {**config.to_dict(), "inference_mode": True, "peft_type": "LORA"}
+    return {key: sorted(value) if isinstance(value, set) else value for key, value in values.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, list, dict, set))
+
+
+def _read(record: ChangeRecord, folder: Path) -> AdapterChange:
+    tensors, _ = read_tensors(folder / "adapter_model.safetensors")
+    return AdapterChange(record, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")), tensors)
+
+
+READERS["adapter"] = _read

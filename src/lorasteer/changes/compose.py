@@ -1,0 +1,141 @@
+"""Several changes in a row as one: adapters joined exactly by PEFT's `cat`, anything else applied in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import peft
+from torch import nn
+
+from lorasteer.changes.adapter import NAME, AdapterChange, adapter_change, lora_config
+from lorasteer.changes.contract import READERS, Change, check_base, check_strength
+from lorasteer.changes.weights import WeightChange
+from lorasteer.errors import PlanError
+from lorasteer.records import ChangeRecord
+from lorasteer.tasks.base import Base
+from lorasteer.tasks.tensors import digest_of
+
+
+@dataclass(frozen=True)
+class ComposedChange:
+    """Weight changes in their order, then at most one adapter on top of them.
+
+    Args:
+        record: Its description, with the parts' descriptions in order.
+        weights: Weight changes; where two touch the same number, the later one wins.
+        adapter: The adapter on top, if any.
+    """
+
+    record: ChangeRecord
+    weights: tuple[WeightChange, ...]
+    adapter: AdapterChange | None
+
+    def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
+        """The base with all parts in force; `strength` multiplies each part's own."""
+        check_base(self.record, base)
+        factor = check_strength(self.record.strength if strength is None else strength)
+        model = self._weighted(base.view(), factor)
+        if self.adapter is None or factor * self.adapter.record.strength == 0:
+            return model
+        wrapped: nn.Module = self.adapter.wrap(model, factor * self.adapter.record.strength)
+        return wrapped
+
+    def merged(self, base: Base, *, strength: float | None = None) -> nn.Module:
+        """A plain model with numbers of its own."""
+        check_base(self.record, base)
+        factor = check_strength(self.record.strength if strength is None else strength)
+        model = self._weighted(base.copy(), factor)
+        if self.adapter is not None and factor:
+            model = self.adapter.wrap(model, factor * self.adapter.record.strength).merge_and_unload()
+        return model.eval().requires_grad_(False)
+
+    def _weighted(self, model: nn.Module, factor: float) -> nn.Module:
+        for change in self.weights:
+            change.put_on(model, min(1.5, factor * change.record.strength))
+        return model
+
+    def write(self, folder: Path) -> None:
+        """Write each part into a folder of its own."""
+        for number, part in enumerate(self.parts()):
+            (folder / f"part{number}").mkdir()
+            part.write(folder / f"part{number}")
+
+    def parts(self) -> tuple[Change, ...]:
+        """The parts in the order in which they are applied."""
+        return (*self.weights, *([self.adapter] if self.adapter else []))
+
+    def at(self, strength: float) -> ComposedChange:
+        """The same parts with another factor on all of them."""
+        record = self.record.model_copy(update={"strength": check_strength(strength)})
+        return ComposedChange(record, self.weights, self.adapter)
+
+
+def compose(base: Base, changes: Sequence[Change]) -> Change:
+    """One change that does what the given ones do, in their order.
+
+    Adapters add up whatever their order, so they are joined into one of the summed rank; weight changes keep their order and go
+    below it. A change's own strength is kept.
+
+    Args:
+        base: The base all of them were made for.
+        changes: At least one.
+
+    Returns:
+        An `AdapterChange` when all are adapters, else a `ComposedChange`.
+
+    Raises:
+        PlanError: Nothing was given.
+        WeightsError: A change was made for another base.
+    """
+    if not changes:
+        raise PlanError("nothing to compose: got no changes, at least one is needed. Name the changes to combine.")
+    for change in changes:
+        check_base(change.record, base)
+    flat = [part for change in changes for part in _flatten(change)]
+    weights = tuple(part for part in flat if isinstance(part, WeightChange))
+    adapters = [part for part in flat if isinstance(part, AdapterChange)]
+    adapter = _join(base, adapters) if adapters else None
+    if adapter is not None and not weights:
+        return adapter
+    parts = [part.record for part in (*weights, *([adapter] if adapter else []))]
+    tensors = digest_of({}, extra=" ".join(f"{part.tensors}@{part.strength}" for part in parts))
+    trainable = sum(part.trainable for part in parts)
+    record = ChangeRecord(kind="composed", base=base.digest, tensors=tensors, trainable=trainable, parts=tuple(parts))
+    return ComposedChange(record, weights, adapter)
+
+
+def _flatten(change: Change) -> Sequence[Change]:
+    if not isinstance(change, ComposedChange):
+        return [change]
+    factor = change.record.strength
+    return [part.at(min(1.5, part.record.strength * factor)) for part in change.parts()]
+
+
+def _join(base: Base, adapters: Sequence[AdapterChange]) -> AdapterChange:
+    """PEFT's `cat` combination: exact, ranks add up. (`linear` is not the sum of the updates.)"""
+    if len(adapters) == 1:
+        return adapters[0]
+    wrapped = peft.get_peft_model(base.view(), lora_config(adapters[0].config), adapter_name="part0")
+    for number, adapter in enumerate(adapters):
+        if number:
+            wrapped.add_adapter(f"part{number}", lora_config(adapter.config))
+        peft.set_peft_model_state_dict(wrapped, dict(adapter.tensors), adapter_name=f"part{number}")
+    names = [f"part{number}" for number in range(len(adapters))]
+    strengths = [adapter.record.strength for adapter in adapters]
+    wrapped.add_weighted_adapter(names, strengths, NAME, combination_type="cat")
+    wrapped.set_adapter(NAME)
+    for name in names:
+        wrapped.delete_adapter(name)
+    return adapter_change(base, wrapped)
+
+
+def _read(record: ChangeRecord, folder: Path) -> ComposedChange:
+    parts = [READERS[part.kind](part, folder / f"part{number}") for number, part in enumerate(record.parts)]
+    weights = tuple(part for part in parts if isinstance(part, WeightChange))
+    adapters = [part for part in parts if isinstance(part, AdapterChange)]
+    return ComposedChange(record, weights, adapters[0] if adapters else None)
+
+
+READERS["composed"] = _read

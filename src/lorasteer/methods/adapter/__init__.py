@@ -1,0 +1,1 @@
+"""Methods that train a LoRA adapter with a loss on logits."""

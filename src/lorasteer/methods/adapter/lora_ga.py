@@ -1,0 +1,52 @@
+"""LoRA trained by gradient ascent on the forget set, also called NegLoRA.
+
+Paper: the seed paper cites a NegLoRA paper whose identifier could not be found; the method here is its description, negated
+cross-entropy on the forget set with a clipped gradient, and claims none of its results. It uses no retain examples and the loss
+is unbounded, so it collapses within a few steps once the target is gone; the early stop decides whether anything is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from lorasteer.changes import Change
+from lorasteer.core.losses import negated_cross_entropy
+from lorasteer.methods.contract import METHODS
+from lorasteer.methods.objective import ForgetBatch
+from lorasteer.methods.procedure import train_adapter
+from lorasteer.methods.settings import AdapterSettings
+from lorasteer.records import Plan
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.training import Observer
+
+
+class NegatedLoraSettings(AdapterSettings):
+    """Settings of `lora-ga`."""
+
+    retain: int = 0
+    """Retain examples used; the method uses none."""
+    anchor: Literal["kl", "cross-entropy", "none"] = "none"
+    """What is asked of retain examples; the method asks nothing."""
+    stop_at: float | None = None
+    """Stop once forget accuracy is at or below this share of the base's; the method runs all its epochs."""
+
+
+@METHODS.add("lora-ga", family="adapter", tasks={"vision"}, needs={"labels"}, paper="none found (NegLoRA)", reconstruction=True)
+@dataclass(frozen=True)
+class NegatedLora:
+    """Train LoRA on the forget set with negated cross-entropy; unbounded, no anchor."""
+
+    settings: NegatedLoraSettings
+    Settings = NegatedLoraSettings
+
+    def loss(self, batch: ForgetBatch) -> Tensor:
+        """Negated cross-entropy of each forget example; unbounded below."""
+        return negated_cross_entropy(batch.logits, batch.labels)
+
+    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+        """An adapter on the classifier head, or on the layers the plan names."""
+        return train_adapter(material, plan, self.settings, self.loss, observers)

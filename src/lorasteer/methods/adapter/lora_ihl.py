@@ -1,0 +1,49 @@
+"""LoRA trained with the inverted hinge loss (IHL).
+
+Paper: Cha et al., ICLR 2025, arXiv 2408.06621. Differs from the authors' code in: softmax always explicit; margin limited to (0, 1];
+a small retain sample anchors the rest (KL to the base by default, cross-entropy as in their code on request) and training stops
+once the aim is met, because on forget data alone the loss collapses the model as gradient ascent does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+from lorasteer.changes import Change
+from lorasteer.core.losses import inverted_hinge
+from lorasteer.methods.contract import METHODS
+from lorasteer.methods.objective import ForgetBatch
+from lorasteer.methods.procedure import train_adapter
+from lorasteer.methods.settings import AdapterSettings
+from lorasteer.records import Plan
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.training import Observer
+
+
+class InvertedHingeSettings(AdapterSettings):
+    """Settings of `lora-ihl`."""
+
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """How far, in probability, the strongest rival must lead; in (0, 1], because above 1 the hinge never closes and nothing changes."""
+
+
+@METHODS.add("lora-ihl", family="adapter", tasks={"vision"}, needs={"labels"}, paper="arXiv:2408.06621")
+@dataclass(frozen=True)
+class InvertedHinge:
+    """Train LoRA on the forget set with the inverted hinge loss, held in place by a small retain sample."""
+
+    settings: InvertedHingeSettings
+    Settings = InvertedHingeSettings
+
+    def loss(self, batch: ForgetBatch) -> Tensor:
+        """Inverted hinge loss of each forget example, between 0 and margin + 1."""
+        return inverted_hinge(batch.logits, batch.labels, margin=self.settings.margin)
+
+    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+        """An adapter on the classifier head, or on the layers the plan names."""
+        return train_adapter(material, plan, self.settings, self.loss, observers)

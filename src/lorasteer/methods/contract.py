@@ -1,0 +1,101 @@
+"""The registry of methods, the facts each states, and the one function that runs any of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from pydantic import ValidationError
+
+from lorasteer.changes import Change
+from lorasteer.errors import PlanError
+from lorasteer.records import Plan, Settings, first_problem
+from lorasteer.registry import Registry
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.training import Observer
+
+
+class Method(Protocol):
+    """What a registered class offers. It is made with its settings and used once."""
+
+    Settings: ClassVar[type[Settings]]
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+        """Make a change of the base.
+
+        Args:
+            material: Base, examples and splits; not to be altered.
+            plan: Weights, aim and seed; its settings are those the method was made with.
+            observers: Told of every step; a true answer stops the work and leaves a usable change.
+        """
+        ...
+
+
+def _import_families() -> None:
+    """Import every module of every family, so that each method's decorator runs."""
+    package = importlib.import_module("lorasteer.methods")
+    for found in pkgutil.walk_packages(package.__path__, "lorasteer.methods."):
+        importlib.import_module(found.name)
+
+
+METHODS: Registry[type[Method]] = Registry(
+    "method",
+    required_facts=("family", "tasks", "needs", "paper"),
+    allowed_facts={"reconstruction": False, "forgets": True, "scope": frozenset({"class", "examples"})},
+    entry_point_group="lorasteer.methods",
+    populate=_import_families,
+)
+"""All methods by name. Facts:
+
+- `family`: folder it lives in.
+- `tasks`: modalities it works on.
+- `needs`: what a request must offer: `labels`, `retain`, `class-target` (the target is one or more whole classes).
+- `paper`: where it is from.
+- `reconstruction`: True when the paper could not be read and the method follows second-hand descriptions.
+- `forgets`: False when it has no term that pushes the forget set away, so forgetting is not promised.
+- `scope`: what it can forget: whole classes, single examples, or both.
+"""
+
+
+def settings_of(method: str, values: dict[str, Any]) -> Settings:
+    """The settings of a method from plain values, defaults filled in.
+
+    Raises:
+        PlanError: The method is unknown, or a value is unknown or out of range; the message names the first.
+    """
+    kind = METHODS[method].factory.Settings
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        known = ", ".join(kind.model_fields)
+        raise PlanError(f"setting of {method!r}: {first_problem(error)}. Its settings are: {known}.") from error
+
+
+def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    """Run a plan.
+
+    Args:
+        material: Base, examples and splits the plan was made for.
+        plan: What to do.
+        observers: Told of every step; a true answer stops the work and leaves a usable change.
+
+    Returns:
+        The change; the base is as it was.
+
+    Raises:
+        PlanError: The plan was made for other splits, or its settings do not fit the model.
+    """
+    if plan.splits != material.splits.digest:
+        raise PlanError(
+            f"the plan was made for splits {plan.splits[:12]}, got {material.splits.digest[:12]}; translate the request again."
+        )
+    if plan.weights is not None and len(plan.weights) != len(material.splits.forget):
+        raise PlanError(
+            f"the plan has {len(plan.weights)} weights for {len(material.splits.forget)} forget examples; give one for each."
+        )
+    method = METHODS[plan.method].factory(settings_of(plan.method, dict(plan.settings)))
+    return method.unlearn(material, plan, observers)

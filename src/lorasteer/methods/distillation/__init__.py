@@ -1,0 +1,1 @@
+"""Methods that teach the model a given answer for each forget example."""

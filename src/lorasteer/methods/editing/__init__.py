@@ -1,0 +1,1 @@
+"""Methods that set numbers of the model directly, without training."""

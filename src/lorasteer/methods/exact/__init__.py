@@ -1,0 +1,1 @@
+"""Methods that train without the forget set."""

@@ -1,0 +1,1 @@
+"""Methods that train all weights of a copy of the base."""

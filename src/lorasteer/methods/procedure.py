@@ -1,0 +1,203 @@
+"""How every method trains: one procedure for adapters and for whole weights; the method supplies its loss on forget examples."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import peft
+import torch
+from torch import Tensor, nn
+
+from lorasteer.changes import Change, adapter_change, weight_change
+from lorasteer.methods.objective import ForgetBatch, ForgetLoss, Pool, Pools, Step, anchor_loss, make_pools
+from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
+from lorasteer.methods.stopping import Watch, make_watch
+from lorasteer.records import Plan, TrainingNotes
+from lorasteer.tasks.activations import Activations
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.modules import check_rank, resolve_layers
+from lorasteer.tasks.prefix import Replay, Rows, replay
+from lorasteer.tasks.training import FitReport, Observer, fit
+
+_UNSEEN = 2000  # held-out examples a check looks at, at most
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A model that learns, and how its result becomes a change.
+
+    Args:
+        model: Wrapped or copied; its free parameters require a gradient.
+        network: The part of it that maps inputs to outputs under the base's module names.
+        layers: Modules in which it may differ from the base; empty for all.
+        finish: Makes the change.
+    """
+
+    model: nn.Module
+    network: nn.Module
+    layers: tuple[str, ...]
+    finish: Callable[[TrainingNotes], Change]
+
+
+def train_adapter(
+    material: Material,
+    plan: Plan,
+    settings: AdapterSettings,
+    forget_loss: ForgetLoss | None,
+    observers: Sequence[Observer] = (),
+) -> Change:
+    """Train a LoRA adapter on the frozen base.
+
+    Args:
+        material: Base, examples and splits.
+        plan: Weights, aim and seed.
+        settings: Numbers of the run.
+        forget_loss: Loss of each forget example; None for a method that only trains on what is retained.
+        observers: Told of every step; a true answer stops.
+
+    Raises:
+        PlanError: A layer cannot be adapted, or the rank is too large for one.
+    """
+    layers = resolve_layers(material.base.model, settings.layers)
+    check_rank(material.base.model, layers, settings.rank)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        config = peft.LoraConfig(
+            r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=list(layers)
+        )
+        wrapped: Any = peft.get_peft_model(material.base.view(), config)
+    wrapped.eval()
+    for name, module in wrapped.named_modules():
+        if name.endswith("lora_dropout"):  # everything else, BatchNorm above all, stays as the base has it
+            module.train()
+
+    def finish(notes: TrainingNotes) -> Change:
+        return adapter_change(material.base, wrapped, plan=plan, training=notes, strength=plan.strength)
+
+    learner = Learner(wrapped, wrapped.get_base_model(), layers, finish)
+    return _train(material, plan, settings, forget_loss, observers, learner)
+
+
+def train_weights(
+    material: Material,
+    plan: Plan,
+    settings: ObjectiveSettings,
+    forget_loss: ForgetLoss | None,
+    observers: Sequence[Observer] = (),
+) -> Change:
+    """Train a copy of all weights; BatchNorm keeps the base's statistics.
+
+    Args and errors: as `train_adapter`.
+    """
+    model = material.base.copy()
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+
+    def finish(notes: TrainingNotes) -> Change:
+        return weight_change(
+            material.base, model.state_dict(), plan=plan, training=notes, trainable=numbers, strength=plan.strength
+        )
+
+    return _train(material, plan, settings, forget_loss, observers, Learner(model, model, (), finish))
+
+
+def _train(
+    material: Material,
+    plan: Plan,
+    settings: ObjectiveSettings,
+    forget_loss: ForgetLoss | None,
+    observers: Sequence[Observer],
+    learner: Learner,
+) -> Change:
+    activations = material.memory.before(learner.layers)
+    before = activations.seconds
+    started = time.perf_counter()
+    pools = make_pools(material, plan, settings, activations, forgets=forget_loss is not None)
+    with replay(learner.network, activations.cut, activations.shape) as run:
+        watch = None
+        if settings.stop_at is not None and forget_loss is not None:
+            watch = make_watch(learner.model, _quietly(learner.model, run), pools, _unseen(material, activations), plan, settings)
+        report = _fit(learner, run, pools, settings, forget_loss, plan, observers, watch)
+    notes = TrainingNotes(
+        steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
+        seconds=round(time.perf_counter() - started, 4), prefix_seconds=round(activations.seconds - before, 4),
+        reason=(watch.reason if watch else "") or report.reason,
+    )  # fmt: skip
+    return learner.finish(notes)
+
+
+def _fit(
+    learner: Learner,
+    run: Replay,
+    pools: Pools,
+    settings: ObjectiveSettings,
+    forget_loss: ForgetLoss | None,
+    plan: Plan,
+    observers: Sequence[Observer],
+    watch: Watch | None,
+) -> FitReport:
+    if watch is not None and watch.start():
+        return FitReport(0, 0, 0.0, "finished")
+
+    def loss(step: Step) -> Tensor:
+        return step_loss(run, pools, step, forget_loss, settings)
+
+    watched = [*observers, watch] if watch is not None else list(observers)
+    report = fit(learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched)
+    if watch is not None:
+        watch.put_back()
+    return report
+
+
+def step_loss(run: Replay, pools: Pools, step: Step, forget_loss: ForgetLoss | None, settings: ObjectiveSettings) -> Tensor:
+    """Loss of one step: weighted mean over the forget batch, plus the anchor's mean over each pool that is kept.
+
+    Forget and keep batches go through the model together, once.
+    """
+    groups: list[tuple[Pool, Tensor]] = list(zip(pools.keep, step.keep, strict=True))
+    if forget_loss is not None:
+        groups = [(pools.forget, step.forget), *groups]
+    rows = [pool.fetch(places) for pool, places in groups]
+    joined: Rows = [torch.cat(slot) for slot in zip(*rows, strict=True)]
+    parts = list(run(joined).float().split([len(places) for _, places in groups]))
+    total = torch.zeros(())
+    if forget_loss is not None:
+        pool, places, logits = pools.forget, step.forget, parts.pop(0)
+        batch = ForgetBatch(logits, pool.labels[places], pool.reference[places], pool.position[places])
+        weights = pool.weights[places]
+        total = total + (forget_loss(batch) * weights).sum() / weights.sum()
+    for pool, places, logits in zip(pools.keep, step.keep, parts, strict=True):
+        total = total + settings.anchor_weight / len(parts) * anchor_loss(settings.anchor, logits, pool, places)
+    return total
+
+
+def _unseen(material: Material, activations: Activations) -> tuple[Rows, Tensor]:
+    held_out = material.splits.validation
+    index = held_out.index[:: max(1, len(held_out.index) // _UNSEEN)][:_UNSEEN]
+    return activations.rows(held_out.part, index), material.inputs.labels(held_out.part, index)
+
+
+def _quietly(model: nn.Module, run: Replay) -> Replay:
+    """The same function without the adapter's dropout."""
+
+    def answer(rows: Rows) -> Tensor:
+        with _evaluating(model):
+            return run(rows)
+
+    return answer
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    busy = [module for module in model.modules() if module.training]
+    for module in busy:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module in busy:
+            module.train()
+

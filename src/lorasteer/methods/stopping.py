@@ -1,0 +1,128 @@
+"""When to stop: from both sides. Too little forgetting is no forgetting; too much is a leak of its own.
+
+A `Watch` looks at the model every few steps, remembers the best state so far, asks the loop to stop once the aim is met or the
+retained examples suffer, and puts the best state back. It looks at training and held-out examples only, never at the test set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from lorasteer.core.statistics import label_log_odds, rank_auc
+from lorasteer.methods.objective import Pools
+from lorasteer.methods.settings import ObjectiveSettings
+from lorasteer.records import Plan
+from lorasteer.tasks.tensors import Tensors
+from lorasteer.tasks.training import Progress, restore, snapshot
+
+CHECKS_PER_EPOCH = 2
+SEEN = 2000  # forget examples a check looks at, at most
+BAND = 0.005  # how near to unseen examples' accuracy counts as equal
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not at all)."""
+
+    forget: float
+    retain: float
+    unseen: float | None = None
+    membership: float | None = None
+
+
+@dataclass
+class Watch:
+    """An observer of the training loop that stops it and keeps the best state.
+
+    Args:
+        model: The model that learns.
+        look: Makes a reading of it.
+        score: How far a reading is from the aim; 0 is there. Smaller is kept.
+        floor: Retained accuracy below which the run stops.
+        every: Steps between two looks.
+    """
+
+    model: nn.Module
+    look: Callable[[], Reading]
+    score: Callable[[Reading], float]
+    floor: float
+    every: int
+    reason: str = ""
+    kept_step: int = 0
+    _best: tuple[float, Tensors] = field(default=(float("inf"), {}))
+
+    def start(self) -> bool:
+        """Look at the untouched model; True when the aim is met before any step."""
+        return self._judge(0)
+
+    def __call__(self, progress: Progress) -> bool:
+        """Look, every few steps and after the last one; True stops the loop."""
+        due = progress.step % self.every == 0 or progress.step == progress.steps
+        return due and self._judge(progress.step)
+
+    def _judge(self, step: int) -> bool:
+        reading = self.look()
+        score = self.score(reading)
+        if reading.retain < self.floor:
+            self.reason = "retained accuracy fell below its floor; the best state before was kept"
+            return True
+        if score < self._best[0]:
+            self._best, self.kept_step = (score, snapshot(self.model)), step
+        if score <= 0:
+            self.reason = "aim reached"
+        return score <= 0
+
+    def put_back(self) -> None:
+        """Give the model its best state."""
+        restore(self.model, self._best[1])
+
+
+def make_watch(
+    model: nn.Module, run: Callable[[list[Tensor]], Tensor], pools: Pools, unseen: tuple[list[Tensor], Tensor], plan: Plan,
+    settings: ObjectiveSettings,
+) -> Watch:  # fmt: skip
+    """The watch for a plan's aim.
+
+    Args:
+        model: The model that learns.
+        run: Remembered rows to logits.
+        pools: Examples of the run.
+        unseen: Rows and labels of held-out examples.
+        plan: Gives the aim.
+        settings: Give the target and the floor.
+    """
+    mostly = torch.nonzero(pools.forget.weights >= 0.5).reshape(-1)[:SEEN]
+    watched = mostly if len(mostly) else torch.arange(min(SEEN, len(pools.forget)))
+    matches = plan.aim == "match-unseen"
+
+    def look() -> Reading:
+        with torch.no_grad():
+            forget = run(pools.forget.fetch(watched)).float()
+            kept = [_share(run(pool.fetch(torch.arange(min(SEEN, len(pool))))), pool.labels[:SEEN]) for pool in pools.keep[:1]]
+            reading = Reading(_share(forget, pools.forget.labels[watched]), kept[0] if kept else 1.0)
+            if not matches:
+                return reading
+            outside, labels = run(unseen[0]).float(), unseen[1]
+            scores = label_log_odds(forget, pools.forget.labels[watched]), label_log_odds(outside, labels)
+            return Reading(reading.forget, reading.retain, _share(outside, labels), rank_auc(*scores))
+
+    base = _share(pools.forget.reference[watched], pools.forget.labels[watched])
+    kept = [_share(pool.reference[:SEEN], pool.labels[:SEEN]) for pool in pools.keep[:1]]
+    score = _match_score if matches else (lambda reading: reading.forget - (settings.stop_at or 0.0) * base)
+    floor = (1 - settings.retain_floor) * kept[0] if kept else -1.0
+    return Watch(model, look, score, floor, max(1, len(pools) // CHECKS_PER_EPOCH))
+
+
+def _match_score(reading: Reading) -> float:
+    """How far forget examples are from unseen ones, in accuracy and in confidence; 0 within the band."""
+    assert reading.unseen is not None and reading.membership is not None
+    gap = max(0.0, abs(reading.forget - reading.unseen) - BAND)
+    return gap + max(0.0, abs(reading.membership - 0.5) - 2 * BAND)
+
+
+def _share(logits: Tensor, labels: Tensor) -> float:
+    return (logits.argmax(-1) == labels).float().mean().item()

@@ -1,0 +1,265 @@
+"""Cut a frozen model in two, and run only the second part on what the first part said.
+
+Everything before the first adapted module says the same thing at every step. A `Cut` names a module through whose input all
+information flows; `record` keeps that input for some examples, and `replay` runs the model from there on. It works on any
+`nn.Module`: modules that ran before the boundary are replaced by placeholders of the right shape while replaying, the boundary's
+input by what was remembered. That the cut is right is not assumed but shown: each candidate is compared with the full forward
+pass before it is taken, and the next outer module is tried where the two differ (a skip connection goes round the boundary).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from torch.utils.hooks import RemovableHandle
+
+from lorasteer.errors import PlanError, choices
+from lorasteer.tasks.outputs import logits_of
+
+Rows = list[Tensor]
+Replay = Callable[[Rows], Tensor]
+WORTH_IT = 0.2  # smallest share of a forward pass (in multiply-adds) that a cut must save
+TOO_WIDE = 64  # a remembered example may be this many times larger than its pixels as float32
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a model is cut.
+
+    Args:
+        boundary: Name of the module whose input is remembered; empty for a cut at the model's own input.
+        before: Names of the modules that have spoken by then and are replaced while replaying.
+        arguments: How the boundary is called: a tree whose tensor leaves with a batch dimension are slots for remembered rows.
+        placeholders: For each name in `before`, its output's tree with leaves of stride 0.
+        saved: Share of the multiply-adds of a forward pass that lies before the cut.
+    """
+
+    boundary: str
+    before: tuple[str, ...] = ()
+    arguments: Any = None
+    placeholders: Any = None
+    saved: float = 0.0
+
+
+class _Slot:
+    """Marks a place in a tree where remembered rows go."""
+
+
+class _Enough(Exception):  # noqa: N818 - ends a forward pass early, not an error
+    pass
+
+
+def find_cut(model: nn.Module, layers: Sequence[str], probe: Tensor, *, worth_it: float = WORTH_IT) -> Cut:
+    """The deepest cut before all of `layers` that is right, and pays.
+
+    Args:
+        model: A frozen model in evaluation mode; left as it was.
+        layers: Names of the modules that will be adapted; none means that only outputs are wanted, which needs no cut.
+        probe: Model input of at least three examples, float, shape [n, channels, height, width].
+        worth_it: Smallest share of the multiply-adds that must lie before the cut.
+
+    Returns:
+        The cut; its boundary is empty where no cut pays.
+
+    Raises:
+        PlanError: A layer is no module of the model, or never runs.
+    """
+    modules = dict(model.named_modules())
+    for layer in layers:
+        if layer not in modules:
+            raise PlanError(f"layer {layer!r} is no module of this model. {choices(layer, [name for name in modules if name])}")
+    trace = _trace(model, probe)
+    ran = [name for name in trace.order if name in set(layers)]
+    if not layers:
+        return Cut("")
+    if not ran:
+        raise PlanError(f"none of the layers {list(layers)} runs in a forward pass; choose layers the model uses.")
+    name = ran[0]
+    while name:
+        cut = _cut_at(model, name, trace, probe)
+        if cut is not None and cut.saved >= worth_it and _is_right(model, cut, probe):
+            return cut
+        name = name.rpartition(".")[0]
+    return Cut("")
+
+
+@dataclass
+class _Trace:
+    order: list[str]
+    calls: dict[str, int]
+    done_before: dict[str, tuple[str, ...]]
+    outputs: dict[str, Any]
+    inputs: dict[str, tuple[Any, Any]]
+    work: dict[str, int]
+
+
+def _trace(model: nn.Module, probe: Tensor) -> _Trace:
+    """One forward pass with a record of who runs when, what it gets and gives, and how many multiply-adds it does."""
+    trace = _Trace([], {}, {}, {}, {}, {})
+    handles: list[RemovableHandle] = []
+
+    def enter(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+            trace.order.append(name)
+            trace.calls[name] = trace.calls.get(name, 0) + 1
+            trace.done_before.setdefault(name, tuple(trace.outputs))
+            trace.inputs[name] = (args, kwargs)
+
+        return hook
+
+    def leave(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            trace.outputs[name] = output
+            trace.work[name] = _multiply_adds(module, output)
+
+        return hook
+
+    for name, module in model.named_modules():
+        if name:
+            handles.append(module.register_forward_pre_hook(enter(name), with_kwargs=True))
+            handles.append(module.register_forward_hook(leave(name)))
+    try:
+        with torch.no_grad():
+            model(probe)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return trace
+
+
+def _multiply_adds(module: nn.Module, output: Any) -> int:
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor) or not isinstance(output, Tensor) or weight.dim() < 2:
+        return 0
+    places = output.numel() if weight.dim() == 2 else output[:, 0].numel() * weight.shape[0]
+    return places * weight[0].numel()
+
+
+def _cut_at(model: nn.Module, name: str, trace: _Trace, probe: Tensor) -> Cut | None:
+    if trace.calls.get(name) != 1:
+        return None
+    done = [other for other in trace.done_before[name] if not name.startswith(other + ".")]
+    before = tuple(other for other in done if not any(other.startswith(outer + ".") for outer in done))
+    batch = len(probe)
+    arguments = pytree.tree_map(lambda leaf: _Slot() if _is_row(leaf, batch) else leaf, trace.inputs[name])
+    rows = [leaf for leaf in pytree.tree_leaves(trace.inputs[name]) if _is_row(leaf, batch)]
+    if not rows or sum(row.numel() for row in rows) > TOO_WIDE * probe.numel():
+        return None
+    outputs = [pytree.tree_map(lambda leaf: _placeholder(leaf, batch), trace.outputs[other]) for other in before]
+    total = max(1, sum(trace.work.values()))
+    saved = sum(trace.work.get(other, 0) for other in trace.done_before[name]) / total
+    return Cut(name, before, arguments, outputs, saved)
+
+
+def _is_row(leaf: Any, batch: int) -> bool:
+    return isinstance(leaf, Tensor) and leaf.dim() > 0 and leaf.shape[0] == batch
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A placeholder leaf: a tensor of zeros for any batch size, one number in memory."""
+
+    rest: tuple[int, ...]
+    dtype: torch.dtype
+
+    def expand(self, batch: int) -> Tensor:
+        return torch.zeros((), dtype=self.dtype).expand(batch, *self.rest)
+
+
+def _placeholder(leaf: Any, batch: int) -> Any:
+    return _Shape(tuple(leaf.shape[1:]), leaf.dtype) if _is_row(leaf, batch) else leaf
+
+
+def _is_right(model: nn.Module, cut: Cut, probe: Tensor) -> bool:
+    """Whether replaying equals the full forward, also for another batch size than the one that was traced."""
+    fewer = probe[:-1]
+    with torch.no_grad():
+        wanted = logits_of(model(fewer))
+        rows = record(model, cut, fewer)
+        try:
+            with replay(model, cut, probe.shape[1:]) as run:
+                given = run(rows)
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+            return False  # a module before the boundary hands over something placeholders cannot stand for
+    return given.shape == wanted.shape and bool(torch.allclose(given, wanted, rtol=TOLERANCE, atol=TOLERANCE))
+
+
+def record(model: nn.Module, cut: Cut, inputs: Tensor) -> Rows:
+    """What the first part says about these inputs: the boundary's row arguments, each of shape [n, ...].
+
+    The model may carry adapters behind the boundary. It is left without hooks.
+    """
+    if not cut.boundary:
+        return [inputs]
+    kept: Rows = []
+
+    def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+        leaves, slots = pytree.tree_leaves((args, kwargs)), pytree.tree_leaves(cut.arguments)
+        kept.extend(leaf.detach() for leaf, slot in zip(leaves, slots, strict=True) if isinstance(slot, _Slot))
+        raise _Enough
+
+    handle = model.get_submodule(cut.boundary).register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        with torch.no_grad():
+            model(inputs)
+    except _Enough:
+        pass
+    finally:
+        handle.remove()
+    return kept
+
+
+@contextlib.contextmanager
+def replay(model: nn.Module, cut: Cut, shape: Sequence[int]) -> Iterator[Replay]:
+    """A function from remembered rows to logits that runs only the second part of `model`.
+
+    Args:
+        model: The base or a view of it, adapted at or behind the boundary. Hooks and replaced forwards are gone afterwards.
+        cut: Where it was cut.
+        shape: Shape of one input, [channels, height, width].
+    """
+    if not cut.boundary:
+        yield lambda rows: logits_of(model(rows[0]))
+        return
+    pending: list[Rows] = []
+
+    def hand_over(module: nn.Module, args: Any, kwargs: Any) -> Any:
+        rows = iter(pending[-1])
+        return pytree.tree_map(lambda leaf: next(rows) if isinstance(leaf, _Slot) else leaf, cut.arguments)
+
+    def run(rows: Rows) -> Tensor:
+        pending.append(rows)
+        try:
+            return logits_of(model(torch.zeros(()).expand(len(rows[0]), *shape)))
+        finally:
+            pending.pop()
+
+    with contextlib.ExitStack() as stack:
+        for name, tree in zip(cut.before, cut.placeholders, strict=True):
+            stack.enter_context(_stand_in(model.get_submodule(name), tree, pending))
+        handle = model.get_submodule(cut.boundary).register_forward_pre_hook(hand_over, with_kwargs=True)
+        stack.callback(handle.remove)
+        yield run
+
+
+@contextlib.contextmanager
+def _stand_in(module: nn.Module, tree: Any, pending: list[Rows]) -> Iterator[None]:
+    """While the block runs, the module answers with placeholders of the pending batch's size."""
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        batch = len(pending[-1][0])
+        return pytree.tree_map(lambda leaf: leaf.expand(batch) if isinstance(leaf, _Shape) else leaf, tree)
+
+    # set on the instance, past nn.Module's own bookkeeping: the class's forward shows again once it is deleted
+    module.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]

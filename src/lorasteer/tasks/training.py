@@ -1,0 +1,291 @@
+"""The one training loop: base, retrained, methods and relearning.
+
+It is deterministic on CPU: the order of the batches and the dropout masks of an epoch follow from (seed, epoch) alone, so an
+interrupted run that starts again at its last whole epoch gives the numbers of an uninterrupted one, bit for bit. Observers see
+every step and may stop it. A loss that is not finite ends it at the last state whose loss was finite.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from lorasteer.errors import Interrupted
+from lorasteer.records import Settings
+from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tensors
+
+BatchT = TypeVar("BatchT")
+BatchT_co = TypeVar("BatchT_co", covariant=True)
+SNAPSHOT_EVERY_STEP = 1_000_000  # numbers; below this a copy of the state costs less than the step it follows
+_SEED_STRIDE = 1_000_003  # keeps the streams of neighbouring seeds apart over any usual number of epochs
+
+
+class FitSettings(Settings):
+    """Settings of one training run."""
+
+    epochs: Annotated[int, Field(ge=0)] = 10
+    """Passes over the training examples; 0 trains nothing."""
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    """Examples per optimiser step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with Nesterov momentum 0.9."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate, the highest one where the schedule moves it."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay of the optimiser."""
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    """Learning rate over the run: constant, or up for the first fifth and then down to zero."""
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    """Largest norm of the gradient; None does not clip."""
+    augmentation: str = "none"
+    """Random change of the training images, by name: `none`, `crop`, `flip-crop`."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic: fp32, or bf16 autocast with channels-last images."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What observers are told after each step."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+
+
+Observer = Callable[[Progress], bool | None]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a training run ended.
+
+    Args:
+        steps: Optimiser steps taken.
+        kept_step: Step whose weights the model holds now.
+        seconds: Wall time of the loop.
+        reason: `finished`, `stopped` (an observer asked for it) or `diverged` (a loss was not finite).
+        losses: Mean loss of each epoch.
+    """
+
+    steps: int
+    kept_step: int
+    seconds: float
+    reason: Literal["finished", "stopped", "diverged"]
+    losses: tuple[float, ...] = ()
+
+
+class Batches(Protocol[BatchT_co]):
+    """Training examples in the order an epoch sees them."""
+
+    def __len__(self) -> int:
+        """Steps per epoch."""
+        ...
+
+    def epoch(self, generator: torch.Generator) -> Iterator[BatchT_co]:
+        """Batches of one epoch; all randomness comes from the generator."""
+        ...
+
+
+@dataclass
+class _State:
+    """What changes while a run goes on."""
+
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    step: int = 0
+    losses: tuple[float, ...] = ()
+    safe: tuple[int, Tensors] = (0, {})
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches[BatchT],
+    loss: Callable[[BatchT], Tensor],
+    settings: FitSettings,
+    *,
+    seed: int,
+    observers: Sequence[Observer] = (),
+    checkpoint: Path | None = None,
+) -> FitReport:
+    """Minimise a loss over the parameters of `model` that require a gradient.
+
+    The caller decides about train and eval mode of the modules; the loop leaves it alone.
+
+    Args:
+        model: Holds the parameters; changed in place.
+        batches: Where batches come from.
+        loss: Scalar loss of one batch.
+        settings: Numbers of the run.
+        seed: Fixes order, augmentation and dropout.
+        observers: Called after every step; a true answer stops the run.
+        checkpoint: File to write after every epoch and to resume from; one of other settings or seed is ignored.
+
+    Returns:
+        How the run ended. The model holds the weights of `kept_step`.
+
+    Raises:
+        Interrupted: Ctrl-C was pressed and a checkpoint lies ready; without a checkpoint KeyboardInterrupt passes through.
+    """
+    started = time.perf_counter()
+    state = _State(_optimizer(model, settings))
+    key = settings.model_dump_json() + f" seed {seed}"
+    if checkpoint is not None:
+        _resume(model, state, checkpoint, key)
+    reason: Literal["finished", "stopped", "diverged"] = "finished"
+    _keep_safe(model, state)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            while state.epoch < settings.epochs and reason == "finished":
+                reason = _run_epoch(model, state, batches, loss, settings, seed, observers)
+                if checkpoint is not None and reason == "finished":
+                    _save(model, state, checkpoint, key)
+    except KeyboardInterrupt as stop:
+        if checkpoint is None:
+            raise
+        raise Interrupted(
+            f"stopped in epoch {state.epoch + 1} of {settings.epochs}; {checkpoint} keeps the epochs before it. "
+            "Run the same command again to go on."
+        ) from stop
+    kept = _go_back(model, state) if reason == "diverged" else state.step
+    return FitReport(state.step, kept, time.perf_counter() - started, reason, state.losses)
+
+
+def _run_epoch(
+    model: nn.Module,
+    state: _State,
+    batches: Batches[BatchT],
+    loss: Callable[[BatchT], Tensor],
+    settings: FitSettings,
+    seed: int,
+    observers: Sequence[Observer],
+) -> Literal["finished", "stopped", "diverged"]:
+    torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
+    generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
+    every_step = _trainable_numbers(model) < SNAPSHOT_EVERY_STEP
+    _keep_safe(model, state)
+    seen: list[float] = []
+    for batch in batches.epoch(generator):
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+            value = loss(batch)
+        seen.append(value.item())
+        if not math.isfinite(seen[-1]):
+            return "diverged"
+        if every_step:
+            _keep_safe(model, state)
+        _step(model, state, value, settings, len(batches) * settings.epochs)
+        progress = Progress(state.step, len(batches) * settings.epochs, state.epoch + 1, settings.epochs, seen[-1])
+        # every observer is told of every step, also when an earlier one asks to stop
+        if any([observe(progress) for observe in observers]):
+            return "stopped"
+    state.epoch += 1
+    state.losses += (sum(seen) / max(1, len(seen)),)
+    return "finished"
+
+
+def _step(model: nn.Module, state: _State, value: Tensor, settings: FitSettings, steps: int) -> None:
+    for group in state.optimizer.param_groups:
+        group["lr"] = settings.learning_rate * schedule(settings.schedule, state.step / max(1, steps))
+    state.optimizer.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]
+    if settings.clip_norm is not None:
+        nn.utils.clip_grad_norm_(trainable(model).values(), settings.clip_norm)
+    state.optimizer.step()
+    state.step += 1
+
+
+def schedule(name: str, done: float) -> float:
+    """Factor on the learning rate when a share `done` of the run is over.
+
+    Example:
+        >>> schedule("constant", 0.5), schedule("one-cycle", 0.2), round(schedule("one-cycle", 0.6), 2)
+        (1.0, 1.0, 0.5)
+    """
+    if name == "constant":
+        return 1.0
+    if done < 0.2:
+        return 0.04 + 0.96 * done / 0.2
+    return 0.5 * (1 + math.cos(math.pi * (done - 0.2) / 0.8))
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that require a gradient, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _trainable_numbers(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in trainable(model).values())
+
+
+def _optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+    parameters = list(trainable(model).values())
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
+        )
+    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def snapshot(model: nn.Module) -> Tensors:
+    """Copies of everything training can change: parameters that learn, and the buffers (BatchNorm statistics)."""
+    changing = {**trainable(model), **dict(model.named_buffers())}
+    return {name: tensor.detach().clone() for name, tensor in changing.items()}
+
+
+def restore(model: nn.Module, kept: Tensors) -> None:
+    """Put a snapshot back."""
+    changing: dict[str, Tensor] = {**trainable(model), **dict(model.named_buffers())}
+    with torch.no_grad():
+        for name, value in kept.items():
+            changing[name].copy_(value)
+
+
+def _keep_safe(model: nn.Module, state: _State) -> None:
+    state.safe = (state.step, snapshot(model))
+
+
+def _go_back(model: nn.Module, state: _State) -> int:
+    step, kept = state.safe
+    restore(model, kept)
+    return step
+
+
+def _save(model: nn.Module, state: _State, path: Path, key: str) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in snapshot(model).items()}
+    plain: dict[str, Any] = {}
+    for number, values in state.optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{number}.{name}"] = value
+            else:
+                plain[f"{number}.{name}"] = value
+    note = {"key": key, "epoch": state.epoch, "step": state.step, "losses": state.losses, "plain": plain}
+    write_tensors(path, tensors, metadata={"fit": json.dumps(note), "digest": digest_of(tensors)})
+
+
+def _resume(model: nn.Module, state: _State, path: Path, key: str) -> None:
+    if not path.is_file():
+        return
+    tensors, metadata = read_tensors(path)
+    note = json.loads(metadata.get("fit", "{}"))
+    if note.get("key") != key or metadata.get("digest") != digest_of(tensors):
+        return
+    restore(model, {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+    saved: dict[int, dict[str, Any]] = {}
+    for name, value in (*tensors.items(), *((f"optimizer.{name}", value) for name, value in note["plain"].items())):
+        if name.startswith("optimizer."):
+            _, number, field = name.split(".", 2)
+            saved.setdefault(int(number), {})[field] = value
+    whole = state.optimizer.state_dict()
+    state.optimizer.load_state_dict({"state": saved, "param_groups": whole["param_groups"]})
+    state.epoch, state.step, state.losses = note["epoch"], note["step"], tuple(note["losses"])
