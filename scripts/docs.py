@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- generated: ([a-z0-9-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 NOTE = "<!-- Written by scripts/docs.py; change the code it describes, then run `make format`. -->\n\n"
+BIN = Path(sys.executable).parent
 Writer = Callable[[], str]
 
 
@@ -59,14 +60,12 @@ def _paper(reference: str) -> str:
 
 def help_text() -> str:
     """What `lorasteer --help` prints, without colours, 100 columns wide."""
-    return f"```text\n{_run('-m', 'lorasteer', '--help')}\n```"
+    return f"```text\n{_run(BIN / 'lorasteer', '--help')}\n```"
 
 
-def _run(*arguments: str) -> str:
+def _run(*command: str | Path) -> str:
     plain = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb", "HOME": "/home/you"}
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **plain}, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **plain}, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
     return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
@@ -90,7 +89,7 @@ def results() -> str:
 
 def cli_page() -> str:
     """All commands, their options and examples, from Typer itself."""
-    text = _run("-m", "typer", "lorasteer.cli", "utils", "docs", "--name", "lorasteer", "--title", "Command line")
+    text = _run(BIN / "typer", "lorasteer.cli", "utils", "docs", "--name", "lorasteer", "--title", "Command line")
     return f"{text}\n"
 
 

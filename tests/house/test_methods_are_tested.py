@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lorasteer.methods import METHODS
-
 HERE = Path(__file__).resolve().parent
 
 
 def test_every_method_has_a_test_file() -> None:
+    from lorasteer.methods import METHODS
+
     built_in = [entry.name for entry in METHODS if entry.factory.__module__.startswith("lorasteer.")]
     missing = [name for name in built_in if not list(HERE.parent.glob(f"methods/**/test_{name.replace('-', '_')}.py"))]
     assert built_in

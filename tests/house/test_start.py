@@ -47,9 +47,3 @@ def test_help_names_every_command() -> None:
     output, _ = run(HELP.format(arguments=["--help"]))
     for command in ("demo", "train", "retrain", "unlearn", "evaluate", "methods", "runs", "export", "bench"):
         assert command in output
-
-
-def test_module_runs_as_the_command_does() -> None:
-    done = subprocess.run([sys.executable, "-m", "lorasteer", "--help"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Usage: lorasteer" in done.stdout
