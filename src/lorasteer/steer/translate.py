@@ -1,0 +1,232 @@
+"""From a request to a plan: the only way by which an intent reaches a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from lorasteer.errors import PlanError, choices
+from lorasteer.records import Plan, Request, Target, first_problem
+from lorasteer.registry import Entry, Registry
+from lorasteer.steer import intensity
+from lorasteer.steer.direction import Features, Weighing, Weights, weigh
+from lorasteer.steer.target import Chosen, choose
+from lorasteer.tasks.splits import Holdout, Splits, make_splits
+from lorasteer.tasks.vision.data import ImageData
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A request made ready for work.
+
+    Args:
+        splits: Which examples are forgotten, retained, held out.
+        plan: What the method is told.
+        wording: Target and direction in words, for tables and reports.
+        weighing: What the direction made of the forget set; None without a direction.
+    """
+
+    splits: Splits
+    plan: Plan
+    wording: str
+    weighing: Weighing | None = None
+
+    @property
+    def test_weights(self) -> Weights | None:
+        """Weight of each forget_test example, shape [forget_test]; None without a direction, or where it has no meaning there."""
+        return None if self.weighing is None else self.weighing.test
+
+
+@dataclass(frozen=True)
+class _Situation:
+    """What a method's needs are checked against."""
+
+    request: Request
+    data: ImageData
+    splits: Splits
+    settings: Values
+
+
+@dataclass(frozen=True)
+class _Need:
+    """A thing a method cannot work without: when it is there, and how to give it."""
+
+    met: Callable[[_Situation], bool]
+    missing: str
+
+
+_NEEDS = {
+    "labels": _Need(lambda now: len(now.data.train.labels) == len(now.data.train), "class labels, and this data has none"),
+    "retain": _Need(lambda now: now.settings.get("retain") != 0, "retain examples, and the setting retain is 0"),
+    "class-target": _Need(
+        lambda now: now.request.direction is None and _whole_classes(now),
+        "whole classes as target, without a direction",
+    ),
+}
+
+
+def translate(
+    request: Request,
+    data: ImageData,
+    holdout: Holdout,
+    *,
+    features: Features | None = None,
+    methods: Registry[Any] | None = None,
+    task: str = "vision",
+) -> Translation:
+    """Translate what a person asks for into what a method does.
+
+    Args:
+        request: Target, intensity, direction, and what the person wishes to set by hand.
+        data: Data set the base model was trained on.
+        holdout: Examples the base model was not trained on.
+        features: Features of the base model, `features(part, positions)` -> [n, d]; for directions from example ids.
+        methods: Registered methods; the built-in and installed ones when left out.
+        task: Kind of material, which the method must be made for.
+
+    Returns:
+        Splits and plan; the same request on the same data gives the same plan.
+
+    Raises:
+        RequestError: The target or direction cannot be understood, or selects nothing usable.
+        PlanError: The method or one of its settings is unknown or out of range, or a need of the method is not met.
+    """
+    registry = _registered() if methods is None else methods
+    entry = registry[request.method]
+    _check_task(entry, registry, task)
+    chosen = choose(request.target, data, request.seed, holdout=holdout)
+    splits = make_splits(chosen.train, chosen.test, holdout, data=data.digest, wording=chosen.wording)
+    settings = _settings(request, entry)
+    _check_needs(entry, registry, _Situation(request, data, splits, settings))
+    weighing = None if request.direction is None else weigh(request.direction, data, splits, features)
+    plan = Plan(
+        method=entry.name,
+        settings=settings,
+        splits=splits.digest,
+        weights=None if weighing is None else tuple(weighing.weights.tolist()),
+        aim=_aim(request),
+        strength=0.0 if request.intensity == 0 else 1.0,
+        seed=request.seed,
+        because=tuple(_reasons(request, entry, chosen, splits, weighing)),
+    )
+    wording = chosen.wording if weighing is None else f"{chosen.wording}, along {weighing.wording}"
+    return Translation(splits, plan, wording, weighing)
+
+
+def _registered() -> Registry[Any]:
+    # methods bring torch with them, which naming a target or printing the table does not need
+    from lorasteer.methods import METHODS
+
+    return METHODS
+
+
+def _check_task(entry: Entry[Any], registry: Registry[Any], task: str) -> None:
+    if task not in entry["tasks"]:
+        made_for = ", ".join(sorted(entry["tasks"]))
+        raise PlanError(f"method {entry.name!r} is made for {made_for}, not for {task}. {_instead(registry.names(tasks=task))}")
+
+
+def _check_needs(entry: Entry[Any], registry: Registry[Any], now: _Situation) -> None:
+    unknown = _Need(lambda _: False, "something a request cannot give")
+    for name in sorted(entry["needs"]):
+        need = _NEEDS.get(name, unknown)
+        if not need.met(now):
+            free = [other.name for other in registry if entry["tasks"] & other["tasks"] and name not in other["needs"]]
+            raise PlanError(f"method {entry.name!r} needs {name!r}: {need.missing}. {_instead(free)}")
+
+
+def _instead(names: list[str]) -> str:
+    return f"Methods that fit: {', '.join(names)}." if names else "No registered method fits."
+
+
+def _whole_classes(now: _Situation) -> bool:
+    labels = now.data.train.labels
+    return not np.isin(labels[now.splits.retain], labels[now.splits.forget]).any()
+
+
+def _from_intensity(request: Request, entry: Entry[Any]) -> Values:
+    defaults = entry.factory.Settings().model_dump()
+    return {**intensity.settings_for(request.intensity, defaults, entry["needs"])}
+
+
+def _settings(request: Request, entry: Entry[Any]) -> Values:
+    known = entry.factory.Settings.model_fields
+    for name in request.settings:
+        if name not in known:
+            raise PlanError(f"method {entry.name!r} has no setting {name!r}. {choices(name, known)}")
+    values = {**_from_intensity(request, entry), **request.settings}
+    if (
+        isinstance(values.get("rank"), int) and "alpha" in known
+    ):  # PEFT scales by alpha / rank: kept at 2, rank alone changes no step size
+        values = {"alpha": 2 * values["rank"], **values}
+    try:
+        # all values, not only the chosen ones: a later version with other defaults repeats the plan all the same
+        settings: Values = entry.factory.Settings.model_validate(values).model_dump()
+    except ValidationError as error:
+        raise PlanError(f"method {entry.name!r}: {first_problem(error)}. Correct this setting.") from error
+    return settings
+
+
+def _by_criterion(target: Target) -> bool:
+    return bool(target.classes or target.where)
+
+
+def _aim(request: Request) -> Any:
+    if request.aim != "auto":
+        return request.aim
+    return "remove" if _by_criterion(request.target) else "match-unseen"
+
+
+def _reasons(request: Request, entry: Entry[Any], chosen: Chosen, splits: Splits, weighing: Weighing | None) -> list[str]:
+    sizes = splits.sizes()
+    reasons = [
+        f"Target {chosen.wording}: {sizes['forget']} training and {sizes['forget_test']} test examples; "
+        f"{sizes['retain']} training examples are retained.",
+        *_held_out(chosen, splits),
+        _aim_reason(request),
+        _intensity_reason(request, entry),
+    ]
+    if request.settings:
+        reasons.append(f"Set by hand: {_listed(request.settings)}.")
+    if weighing is not None:
+        worth = f"worth {weighing.effective_size:.1f} of {len(weighing.weights)} examples"
+        test = "" if weighing.test is not None else "; the test half cannot be weighed, it lacks the attribute"
+        reasons.append(f"Direction {weighing.wording}: {worth}{test}.")
+    return reasons
+
+
+def _held_out(chosen: Chosen, splits: Splits) -> list[str]:
+    missing = int(chosen.train.sum()) - len(splits.forget)
+    return [f"{missing} chosen examples are held out: the base never saw them, so there is nothing to forget."] if missing else []
+
+
+def _aim_reason(request: Request) -> str:
+    aim = _aim(request)
+    if request.aim != "auto":
+        return f"Aim {aim}: as asked."
+    if aim == "remove":
+        return "Aim remove: the target is a criterion that unseen examples meet too, so it shall not be recognised."
+    return "Aim match-unseen: the target is single examples, which shall look like examples never trained on."
+
+
+def _intensity_reason(request: Request, entry: Entry[Any]) -> str:
+    if request.intensity == 0:
+        return "Intensity 0: strength 0, nothing changes."
+    values = {name: value for name, value in _from_intensity(request, entry).items() if name not in request.settings}
+    if not values:
+        return f"Intensity {request.intensity:g}: no setting of {entry.name} is left to it; the change is applied in full."
+    stop = ""
+    if "stop_at" in values and _aim(request) == "match-unseen":  # any value stops there
+        del values["stop_at"]
+        stop = " Training stops where the target does as well as unseen examples."
+    return f"Intensity {request.intensity:g}: {_listed(values) or 'no other setting'}.{stop}"
+
+
+def _listed(values: Values) -> str:
+    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items())
