@@ -42,13 +42,13 @@ check: $(STAMP) ## Format, lint, types, layers, freshness of generated docs
 	@echo "check: lint"; $(BIN)/ruff check --quiet .
 	@echo "check: types"; $(BIN)/mypy --no-error-summary
 	@echo "check: layers"; $(BIN)/lint-imports --no-cache > .venv/.layers.log || { cat .venv/.layers.log; exit 1; }
-	@echo "check: generated docs"; $(BIN)/python scripts/docs.py --check
+	@echo "check: generated docs"; $(BIN)/python -m scripts.docs --check
 
 bench: $(STAMP) ## Run the experiments behind the README's tables
 	@$(BIN)/lorasteer bench
 
 docs: $(STAMP) ## Build the documentation into site/
-	@echo "docs: building"; $(BIN)/mkdocs build --strict --quiet
+	@echo "docs: building"; NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(STAMP) ## Format, apply safe fixes, write the generated docs anew
-	@$(BIN)/ruff format --quiet .; $(BIN)/ruff check --quiet --fix .; $(BIN)/python scripts/docs.py
+	@$(BIN)/ruff format --quiet .; $(BIN)/ruff check --quiet --fix .; $(BIN)/python -m scripts.docs

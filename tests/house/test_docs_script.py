@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.docs import NOTE, Writer, expected, filled, refresh
+from scripts.docs import NOTE, expected, filled, refresh
+from scripts.pages import Writer
 
 PAGE = "before\n<!-- generated: one -->\nold\n<!-- /generated -->\nafter\n"
 BLOCKS: dict[str, Writer] = {"one": lambda: "new"}
