@@ -43,6 +43,13 @@ class Examples:
         for name, column in columns.items():
             if len(column) != n:
                 raise DataError(f"{name!r} has {len(column)} rows but there are {n} labels; give one row per example.")
+        for name, column in self.attributes.items():
+            if column.ndim != 1 or column.dtype.kind not in "iufU":
+                raise DataError(
+                    f"attribute {name!r} is {column.dtype} {list(column.shape)}; allowed are numbers or text [{n}]. Convert it."
+                )
+        if self.labels.dtype != np.int64 or self.ids.dtype.kind != "U":
+            raise DataError(f"labels are {self.labels.dtype} and ids {self.ids.dtype}; allowed are int64 and text. Convert them.")
         if len(np.unique(self.ids)) != n:
             raise DataError(f"{n - len(np.unique(self.ids))} example ids repeat; ids must be unique.")
 
@@ -62,7 +69,7 @@ class Examples:
 
 
 def _bytes(column: NDArray[np.generic]) -> bytes:
-    if column.dtype.kind in "US":
+    if column.dtype.kind == "U":
         return "\0".join(column.tolist()).encode()
     return np.ascontiguousarray(column).tobytes()
 
@@ -91,7 +98,8 @@ class ImageData:
             raise DataError(f"class names must be at least two and differ, got {list(self.classes)[:12]}.")
         if self.train.images.shape[1:] != self.test.images.shape[1:]:
             raise DataError(
-                f"train images are {self.train.images.shape[1:]} but test images {self.test.images.shape[1:]}; resize to one shape."
+                f"train images are {self.train.images.shape[1:]} but "
+                f"test images {self.test.images.shape[1:]}; resize to one shape."
             )
         for part, examples in (("train", self.train), ("test", self.test)):
             bad = np.flatnonzero((examples.labels < 0) | (examples.labels >= len(self.classes)))
