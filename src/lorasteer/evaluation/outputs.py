@@ -68,6 +68,8 @@ class Predictions:
 
     def joined(self, other: Predictions) -> Predictions:
         """These examples followed by the other ones."""
+        if not len(self) or not len(other):  # an empty part need not know how many classes there are
+            return self if len(self) else other
         return Predictions(torch.cat([self.logits, other.logits]), torch.cat([self.labels, other.labels]))
 
 
@@ -91,7 +93,7 @@ class Outputs:
         trainable: How many numbers were free to change.
 
     Raises:
-        DataError: Direction weights do not match their examples in number.
+        DataError: Direction weights do not match their examples in number, or parts differ in their number of classes.
     """
 
     subject: str
@@ -109,6 +111,11 @@ class Outputs:
     trainable: int | None = None
 
     def __post_init__(self) -> None:
+        classes = {name: part.classes for name, part in self.parts().items() if len(part)}
+        if len(set(classes.values())) > 1:
+            raise DataError(
+                f"one model gives every part the same number of classes, got {classes}. Compute all parts with one model."
+            )
         for name, weights, part in (
             ("forget", self.selected, self.forget),
             ("forget_test", self.selected_test, self.forget_test),
@@ -144,7 +151,7 @@ class Context:
         retrained: Models trained without the forget set, with different seeds; the first is the reference.
 
     Raises:
-        DataError: A model answered other examples than the measured one.
+        DataError: A model answered other examples than the measured one, or knows other classes.
     """
 
     outputs: Outputs
@@ -174,10 +181,13 @@ class Context:
 
 
 def _same_examples(one: Outputs, other: Outputs) -> None:
-    others = other.parts()
-    same = one.splits == other.splits and all(torch.equal(part.labels, others[name].labels) for name, part in one.parts().items())
-    if not same:
+    pairs = list(zip(one.parts().values(), other.parts().values(), strict=True))
+    if one.splits != other.splits or not all(torch.equal(mine.labels, theirs.labels) for mine, theirs in pairs):
         raise DataError(
             f"{one.subject!r} and {other.subject!r} were not asked about the same examples "
             f"(splits {one.splits[:12]} and {other.splits[:12]}). Compute both outputs on the same splits and retain sample."
+        )
+    if any(len(mine) and mine.classes != theirs.classes for mine, theirs in pairs):
+        raise DataError(
+            f"{one.subject!r} and {other.subject!r} do not know the same number of classes. Compare models of one data set."
         )

@@ -27,8 +27,7 @@ Weights = Float[Tensor, " n"]
 )
 def direction_accuracy(context: Context) -> Reading:
     """Accuracy on the direction's examples."""
-    said, weights, part = _target(context.outputs)
-    return _weighted_accuracy(said, weights, f"no example of the direction in {part}", part)
+    return _on_direction(context, context.outputs)
 
 
 @METRICS.add(
@@ -43,8 +42,7 @@ def direction_accuracy(context: Context) -> Reading:
 )
 def target_rest_accuracy(context: Context) -> Reading:
     """Accuracy on the target's examples outside the direction, which are to stay."""
-    said, weights, part = _target(context.outputs)
-    return _weighted_accuracy(said, 1 - weights, f"no example outside the direction in {part}", part)
+    return _on_rest(context, context.outputs)
 
 
 @METRICS.add(
@@ -52,8 +50,8 @@ def target_rest_accuracy(context: Context) -> Reading:
     unit="share",
     better="higher",
     group="direction",
-    low=-1.0,
-    high=1.0,
+    low=-2.0,
+    high=2.0,
     needs=frozenset({"base", "direction"}),
     order=52,
 )
@@ -61,29 +59,40 @@ def selectivity(context: Context) -> Reading:
     """Accuracy drop from the base on the direction's examples minus the drop on the rest of the target.
 
     1: everything along the direction went and nothing beside it; 0: both suffered alike; below 0: the wrong half went.
+    Beyond 1 only where the rest got better than in the base.
     """
     assert context.base is not None  # the stated need
-    before = context.measuring(context.base)
     drops = []
-    for metric in (direction_accuracy, target_rest_accuracy):
-        then, now = metric(before), metric(context)
+    for accuracy in (_on_direction, _on_rest):
+        then, now = accuracy(context, context.base), accuracy(context, context.outputs)
         if then.value is None or now.value is None:
             return now
         drops.append(then.value - now.value)
-    said, _, part = _target(context.outputs)
-    return Reading(drops[0] - drops[1], len(said), f"on {part}")
+    part, weights = _half(context)
+    return Reading(drops[0] - drops[1], len(weights), f"on {part}")
 
 
-def _target(outputs: Outputs) -> tuple[Predictions, Weights, str]:
-    """The target's examples, their direction weights and the name of the part."""
+def _on_direction(context: Context, model: Outputs) -> Reading:
+    part, weights = _half(context)
+    return _weighted_accuracy(model.parts()[part], weights, f"no example of the direction in {part}", f"on {part}")
+
+
+def _on_rest(context: Context, model: Outputs) -> Reading:
+    part, weights = _half(context)
+    return _weighted_accuracy(model.parts()[part], 1 - weights, f"no example outside the direction in {part}", f"on {part}")
+
+
+def _half(context: Context) -> tuple[str, Weights]:
+    """The half of the target that is measured, and the direction weights of its examples, as the measured model states them."""
+    outputs = context.outputs
     if outputs.selected_test is not None and len(outputs.forget_test):
-        return outputs.forget_test, outputs.selected_test.double(), "forget_test"
+        return "forget_test", outputs.selected_test.double()
     assert outputs.selected is not None  # the stated need: a direction gives weights to one half at least
-    return outputs.forget, outputs.selected.double(), "forget"
+    return "forget", outputs.selected.double()
 
 
-def _weighted_accuracy(said: Predictions, weights: Weights, when_empty: str, part: str) -> Reading:
+def _weighted_accuracy(said: Predictions, weights: Weights, when_empty: str, note: str) -> Reading:
     total = float(weights.sum())
     if total <= 0:
         return Reading(None, 0, when_empty)
-    return Reading(float((weights * said.correct).sum()) / total, int((weights > 0).sum()), f"on {part}")
+    return Reading(float((weights * said.correct).sum()) / total, int((weights > 0).sum()), note)
