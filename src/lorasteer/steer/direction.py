@@ -189,7 +189,7 @@ def _by_examples(
     negative = positions(direction.negative, forget.data.train.ids, what="negative ids")
     both = np.intersect1d(positive, negative)
     if len(both):
-        raise RequestError(f"id {forget.data.train.ids[both[0]]!r} is both positive and negative. List it once.")
+        raise RequestError(f"id {str(forget.data.train.ids[both[0]])!r} is both positive and negative. List it once.")
     if features is None:
         raise RequestError("a direction from example ids needs the base model's features. Load a base model first.")
     standard = _Standard.of(np.asarray(features("train", forget.index), np.float64))

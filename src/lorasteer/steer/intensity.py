@@ -120,5 +120,6 @@ def _is_on(default: Any) -> bool:
 def _between(name: str, below: float, above: float, part: float) -> float:
     if name in _LOGARITHMIC:
         return float(f"{math.exp((1 - part) * math.log(below) + part * math.log(above)):.6g}")
-    value = round((1 - part) * below + part * above, 9)  # 5.000000001 is 5, also before rounding up
-    return math.ceil(value) if isinstance(below, int) else value
+    value = below + part * (above - below)
+    # the small slack keeps a whole number that arithmetic missed by a hair, and vanishes with `part`
+    return math.ceil(value - 1e-9 * part) if isinstance(below, int) else round(value, 9)

@@ -101,7 +101,8 @@ class Comparison:
             raise RequestError(
                 f"column {self.column!r} holds names, which {self.operator!r} cannot order. Use ==, != or in {{…}}."
             )
-        result: Mask = np.asarray(_ORDERED[self.operator](column, _number(self.column, self.values[0])), bool)
+        with np.errstate(over="ignore"):  # a number beyond a half-precision column compares as infinite
+            result: Mask = np.asarray(_ORDERED[self.operator](column, _number(self.column, self.values[0])), bool)
         return result
 
     def _wanted(self, reference: Column) -> Column:
@@ -109,8 +110,8 @@ class Comparison:
             wanted = np.asarray(self.values, np.str_)
         else:
             wanted = np.asarray([_number(self.column, value) for value in self.values])
-            # 0.1 written by hand must meet a 0.1 stored in single precision
-            wanted = wanted.astype(reference.dtype) if reference.dtype.kind == "f" else wanted
+            with np.errstate(over="ignore"):  # 0.1 written by hand must meet a 0.1 stored in single precision
+                wanted = wanted.astype(reference.dtype) if reference.dtype.kind == "f" else wanted
         missing = np.flatnonzero(~np.isin(wanted, reference))
         if len(missing):
             raise RequestError(_unknown_value(self.column, self.values[missing[0]], reference))
@@ -187,7 +188,7 @@ def _tokens(text: str) -> list[_Token]:
             continue
         match = _TOKEN.match(text, at)
         if match is None:
-            step = _STEPS.get(text[at], "Quote names that hold other characters than letters, digits and . _ - + / :")
+            step = _STEPS.get(text[at], "Quote names that hold other characters than letters, digits and . _ - + / : .")
             raise RequestError(f"predicate {text!r}: cannot read {text[at]!r} at position {at + 1}. {step}")
         kind, word = str(match.lastgroup), match.group()
         found.append(_Token(kind, re.sub(r"\\(.)", r"\1", word[1:-1]) if kind == "quoted" else word, at + 1))

@@ -151,7 +151,7 @@ def _whole_classes(now: _Situation) -> bool:
 
 
 def _from_intensity(request: Request, entry: Entry[Any]) -> Values:
-    defaults = entry.factory.Settings().model_dump()
+    defaults = {name: field.default for name, field in entry.factory.Settings.model_fields.items()}
     return {**intensity.settings_for(request.intensity, defaults, entry["needs"])}
 
 
