@@ -91,7 +91,7 @@ def test_a_class_request_becomes_a_complete_plan(run: Translator) -> None:
     assert (found.wording, found.test_weights) == ("class cat", None)
     assert found.plan.because == (
         "Target class cat: 11 training and 6 test examples; 22 training examples are retained.",
-        "1 chosen examples are held out: the base never saw them, so there is nothing to forget.",
+        "Held out, so never seen by the base and nothing to forget: 1 of the chosen examples.",
         "Aim remove: the target is a criterion that unseen examples meet too, so it shall not be recognised.",
         "Intensity 0.5: stop_at 0.1, margin 0.5, epochs 8, learning_rate 0.003, rank 8, retain 500.",
     )

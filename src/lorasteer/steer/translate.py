@@ -203,7 +203,7 @@ def _reasons(request: Request, entry: Entry[Any], chosen: Chosen, splits: Splits
 
 def _held_out(chosen: Chosen, splits: Splits) -> list[str]:
     missing = int(chosen.train.sum()) - len(splits.forget)
-    return [f"{missing} chosen examples are held out: the base never saw them, so there is nothing to forget."] if missing else []
+    return [f"Held out, so never seen by the base and nothing to forget: {missing} of the chosen examples."] if missing else []
 
 
 def _aim_reason(request: Request) -> str:
