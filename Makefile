@@ -14,7 +14,7 @@ TORCH_INDEX ?=
 PYTEST ?= -n 2
 BIN := .venv/bin
 STAMP := .venv/.lorasteer-setup
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help setup demo test check bench docs format
 

@@ -202,7 +202,8 @@ def _type(field: Mapping[str, Any]) -> str:
 
 def _words(field: Mapping[str, Any]) -> str:
     words = {"null": "nothing", "string": "text", "boolean": "true or false", "object": "table"}
-    return words.get(field.get("type", "any"), field.get("type", "anything"))
+    kind = str(field.get("type", "anything"))
+    return words.get(kind, kind)
 
 
 def _range(field: Mapping[str, Any]) -> str:
