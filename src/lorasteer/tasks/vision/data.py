@@ -105,7 +105,7 @@ class ImageData:
             bad = np.flatnonzero((examples.labels < 0) | (examples.labels >= len(self.classes)))
             if len(bad):
                 raise DataError(
-                    f"{part} example {examples.ids[bad[0]]!r} has label {examples.labels[bad[0]]}; allowed are 0 to "
+                    f"{part} example '{examples.ids[bad[0]]}' has label {examples.labels[bad[0]]}; allowed are 0 to "
                     f"{len(self.classes) - 1} for {len(self.classes)} classes ({len(bad)} such examples). Correct the labels."
                 )
 

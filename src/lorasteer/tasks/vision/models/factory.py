@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
+from collections.abc import Callable
 
 from torch import nn
 
@@ -23,13 +25,25 @@ def factory(classes: int, shape: Shape, *, location: str, options: dict[str, obj
     if not _is_dotted(location):
         raise PlanError(f"{location!r} does not name a factory; allowed is 'package.module:callable'. Correct the name.")
     make = _find(location)
-    model = make(classes, shape, **(options or {}))  # type: ignore[operator]
+    _check_call(location, make, classes, shape, options or {})
+    model = make(classes, shape, **(options or {}))
     if not isinstance(model, nn.Module):
         raise PlanError(f"factory {location!r} returned {type(model).__name__}, allowed is a torch.nn.Module. Return the module.")
     return model
 
 
-def _find(location: str) -> object:
+def _check_call(location: str, make: Callable[..., object], classes: int, shape: Shape, options: dict[str, object]) -> None:
+    """Refuse arguments the callable does not take; errors inside it are its author's and keep their traceback."""
+    try:
+        inspect.signature(make).bind(classes, shape, **options)
+    except TypeError as error:
+        raise PlanError(
+            f"factory {location!r} cannot be called with (classes, shape{''.join(f', {name}=' for name in options)}): {error}. "
+            "Correct its parameters or the options."
+        ) from error
+
+
+def _find(location: str) -> Callable[..., object]:
     module_name, _, path = location.partition(":")
     try:
         found: object = importlib.import_module(module_name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,11 @@ def hub(classes: int, shape: Shape, *, location: str, new_head: bool = False) ->
                 f"model {location!r} has {labels} classes, the data has {classes}. "
                 "Choose data with its classes, or give new_head=true for an untrained classifier."
             )
-        model, notes = AutoModelForImageClassification.from_pretrained(
-            location, num_labels=classes, ignore_mismatched_sizes=new_head, use_safetensors=True, output_loading_info=True
-        )
+        wanted = {} if labels == classes else {"num_labels": classes}  # given in vain it would drop the class names
+        with _quiet():
+            model, notes = AutoModelForImageClassification.from_pretrained(
+                location, ignore_mismatched_sizes=new_head, use_safetensors=True, output_loading_info=True, **wanted
+            )
     except PlanError:
         raise
     except Exception as error:  # transformers, safetensors and huggingface_hub share no base class
@@ -50,6 +54,22 @@ def hub(classes: int, shape: Shape, *, location: str, new_head: bool = False) ->
         ) from error
     _refuse_gaps(location, notes, new_head)
     return model  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the reports and bars of transformers off the terminal; what matters in them is raised as an error here."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _refuse_pickled_folder(folder: Path) -> None:
@@ -78,14 +98,25 @@ def hub_preprocess(location: str) -> Preprocess | None:
 
     A processor that does not rescale, or does so by another factor f than 1/255, reads (f x - mean) / std; the same
     numbers are (x / 255 - mean / 255 f) / (std / 255 f).
+
+    Raises:
+        WeightsError: The file is no JSON object.
     """
-    path = _config_file(location)
-    stated = json.loads(path.read_text()) if path else {}
+    stated = _stated(_config_file(location))
     if not stated.get("image_mean") or not stated.get("image_std"):
         return None
     factor = 255 * (stated.get("rescale_factor", 1 / 255) if stated.get("do_rescale", True) else 1.0)
     mean, std = (stated["image_mean"], stated["image_std"]) if stated.get("do_normalize", True) else ([0.0], [1.0])
     return Preprocess(mean=tuple(m / factor for m in mean), std=tuple(s / factor for s in std))
+
+
+def _stated(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{str(path)!r} is no JSON object: {error}. Copy or download it again.") from error
 
 
 def _config_file(location: str) -> Path | None:

@@ -38,7 +38,7 @@ def _is_for_datasets(path: Path) -> bool:
     if path.is_dir():
         return any((path / name).is_file() for name in _SAVED) or any(any(path.rglob(f"*{end}")) for end in _TABLES)
     return (path.suffix in _TABLES and path.is_file()) or (
-        not path.exists() and len(path.parts) == 2 and path.parts[0] not in "/.."
+        not path.exists() and len(path.parts) == 2 and path.parts[0] not in ("/", "..")
     )
 
 
