@@ -8,7 +8,7 @@ from lorasteer.tasks.vision.data import Examples, ImageData
 
 
 def examples(part: str = "train", n: int = 6, *, channels: int = 1, side: int = 4, classes: int = 3) -> Examples:
-    """n images whose pixels, labels and ids follow from their number; attributes `brightness` and `hue`."""
+    """Images whose pixels, labels and ids follow from their number; attributes `brightness` and `hue`."""
     images = (np.arange(n * channels * side * side) % 251).astype(np.uint8).reshape(n, channels, side, side)
     labels = np.arange(n, dtype=np.int64) % classes
     ids = np.array([f"{part}/{row:05d}" for row in range(n)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,17 +60,17 @@ def hub(classes: int, shape: Shape, *, location: str, new_head: bool = False) ->
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the reports and bars of transformers off the terminal; what matters in them is raised as an error here."""
-    from transformers.utils import logging
+    from transformers.utils import logging as reports
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    level, bars = reports.get_verbosity(), reports.is_progress_bar_enabled()
+    reports.set_verbosity(logging.ERROR)
+    reports.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        reports.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            reports.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _refuse_pickled_folder(folder: Path) -> None:
@@ -90,7 +91,7 @@ def _refuse_gaps(location: str, notes: dict[str, Any], new_head: bool) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
 
 
 def hub_preprocess(location: str) -> Preprocess | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,18 +114,33 @@ def _load(location: str, config: str | None) -> dict[str, Dataset]:
 
     path = Path(location)
     try:
-        if any((path / name).is_file() for name in _SAVED):
-            loaded = load_from_disk(location)
-        elif path.is_file():
-            loaded = load_dataset(_TABLES.get(path.suffix, path.suffix.lstrip(".")), data_files=location)
-        else:
-            loaded = load_dataset(location, config)
+        with _bars_on_terminals_only():
+            if any((path / name).is_file() for name in _SAVED):
+                loaded = load_from_disk(location)
+            elif path.is_file():
+                loaded = load_dataset(_TABLES.get(path.suffix, path.suffix.lstrip(".")), data_files=location)
+            else:
+                loaded = load_dataset(location, config)
     except Exception as error:  # datasets, huggingface_hub and pyarrow share no base class
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
         raise DataError(
             f"data set {location!r} cannot be loaded: {reason}. Check the id and the connection, or give the path of a copy."
         ) from error
     return {"train": loaded} if isinstance(loaded, Dataset) else dict(loaded)
+
+
+@contextmanager
+def _bars_on_terminals_only() -> Iterator[None]:
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    hide = not sys.stderr.isatty() and not are_progress_bars_disabled()
+    if hide:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        if hide:
+            enable_progress_bars()
 
 
 def _split(splits: dict[str, Dataset], name: str) -> Dataset:

@@ -53,7 +53,7 @@ def _resolve(words: str) -> tuple[str, str]:
             wish = "needs a place after it" if needs else "takes no place"
             raise DataError(f"data source {head!r} {wish}, got {words!r}. Write {SOURCES[head]['example']!r}.")
         return head, place
-    found = [entry.name for entry in SOURCES if entry["recognises"](Path(words))]
+    found = [entry.name for entry in SOURCES if words and entry["recognises"](Path(words))]
     if len(found) == 1:
         return found[0], words
     if found:
@@ -62,7 +62,7 @@ def _resolve(words: str) -> tuple[str, str]:
 
 
 def _unknown(words: str) -> str:
-    if Path(words).exists():
+    if words and Path(words).exists():
         readable = "; ".join(f"{entry.name}: {entry['reads']}" for entry in SOURCES if entry["needs_location"])
         return f"{words!r} holds no data that is recognised. Allowed are {readable}."
     return (
