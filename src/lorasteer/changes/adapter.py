@@ -34,6 +34,12 @@ class AdapterChange:
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the adapted modules."""
+        names = (name.removeprefix("base_model.model.").partition(".lora_")[0] for name in self.tensors)
+        return tuple(dict.fromkeys(names))
+
     def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
         """The base with the adapter in force, scaled by `strength`; a plain view of the base at 0."""
         check_base(self.record, base)

@@ -32,6 +32,11 @@ class ComposedChange:
     weights: tuple[WeightChange, ...]
     adapter: AdapterChange | None
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the modules any part alters."""
+        return tuple(dict.fromkeys(layer for part in self.parts() for layer in part.layers))
+
     def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
         """The base with all parts in force; `strength` multiplies each part's own."""
         check_base(self.record, base)

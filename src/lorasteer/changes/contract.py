@@ -25,6 +25,11 @@ class Change(Protocol):
         """Its description."""
         ...
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the base's modules that it alters; whatever lies before the first of them answers as the base does."""
+        ...
+
     def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
         """A model in evaluation mode with the change in force; it shares the untouched numbers with the base.
 

@@ -31,6 +31,11 @@ class WeightChange:
     record: ChangeRecord
     tensors: Mapping[str, Tensor]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the modules whose tensors get new values."""
+        return tuple(dict.fromkeys(name.partition("::")[0].rpartition(".")[0] for name in self.tensors))
+
     def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:
         """The base with the new values in place; untouched tensors are shared with it."""
         check_base(self.record, base)

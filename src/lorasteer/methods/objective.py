@@ -19,6 +19,8 @@ from lorasteer.tasks.material import Material
 from lorasteer.tasks.prefix import Rows, replay
 from lorasteer.tasks.splits import Index
 
+LEAST_STEPS = 8  # per epoch
+WATCHED = 1000  # retain examples the early stop looks at
 _BLOCK = 1024  # examples per forward pass without gradients
 
 
@@ -81,12 +83,14 @@ class Pools:
     Args:
         forget: Examples with a weight above 0, weighted.
         keep: A sample of the retain set and, when a direction spares a part of the target, that part.
+        watched: Other retain examples, which nothing is learned from: they show what the rest of the model suffers.
         batch_size: Examples of each kind per step.
         forgets: Whether there is a forget term; without one an epoch is a pass over the first pool to be kept.
     """
 
     forget: Pool
     keep: tuple[Pool, ...]
+    watched: Pool
     batch_size: int
     forgets: bool = True
 
@@ -125,17 +129,22 @@ def make_pools(
     chosen, spared = np.flatnonzero(weights > 0), np.flatnonzero(weights < 1)
     if not len(chosen):
         raise PlanError("every forget example has weight 0, so there is nothing to forget. Choose another direction.")
-    sample = retain_sample(material, settings.retain, plan.seed)
+    sample, watched = retain_sample(material, settings.retain, plan.seed)
     keep = [(sample, np.zeros(len(sample), np.int64), np.ones(len(sample))), (forget_set[spared], spared, 1 - weights[spared])]
     wanted = [group for group in keep if len(group[0])] if settings.anchor != "none" else []
     forget = _pool(material, activations, forget_set[chosen], chosen, weights[chosen])
-    return Pools(forget, tuple(_pool(material, activations, *group) for group in wanted), settings.batch_size, forgets)
+    pools = tuple(_pool(material, activations, *group) for group in wanted)
+    # a small set is cut into at least eight batches, so that an epoch means about as much work for it as for a large one
+    batch_size = min(settings.batch_size, max(1, -(-len(forget if forgets else pools[0]) // LEAST_STEPS)))
+    outside = _pool(material, activations, watched, np.zeros(len(watched), np.int64), np.ones(len(watched)))
+    return Pools(forget, pools, outside, batch_size, forgets)
 
 
-def retain_sample(material: Material, size: int, seed: int) -> Index:
-    """Retain examples drawn with a seed, sorted."""
+def retain_sample(material: Material, size: int, seed: int) -> tuple[Index, Index]:
+    """Retain examples to learn from and to watch, drawn with a seed, each sorted; they overlap only where there are too few."""
     retain = material.splits.retain
-    return np.sort(np.random.default_rng(seed).choice(retain, min(size, len(retain)), replace=False))
+    drawn = np.random.default_rng(seed).choice(retain, min(size + WATCHED, len(retain)), replace=False)
+    return np.sort(drawn[:size]), np.sort(drawn[-min(WATCHED, len(drawn)) :])
 
 
 def _pool(
@@ -143,7 +152,7 @@ def _pool(
 ) -> Pool:
     fetch = _fetcher(activations, index)
     blocks = torch.arange(len(index)).split(_BLOCK)
-    with torch.no_grad(), replay(material.base.model, activations.cut, activations.shape) as run:
+    with torch.no_grad(), replay(material.base.mirror, activations.cut, activations.shape) as run:
         reference = torch.cat([run(fetch(block)).float() for block in blocks])
     labels = material.inputs.labels("train", index)
     return Pool(index, torch.from_numpy(position), torch.from_numpy(weights).float(), labels, reference, fetch)

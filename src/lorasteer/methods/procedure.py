@@ -15,15 +15,13 @@ from torch import Tensor, nn
 from lorasteer.changes import Change, adapter_change, weight_change
 from lorasteer.methods.objective import ForgetBatch, ForgetLoss, Pool, Pools, Step, anchor_loss, make_pools
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
-from lorasteer.methods.stopping import Watch, make_watch
+from lorasteer.methods.stopping import SEEN, Watch, make_watch
 from lorasteer.records import Plan, TrainingNotes
 from lorasteer.tasks.activations import Activations
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import check_rank, resolve_layers
 from lorasteer.tasks.prefix import Replay, Rows, replay
 from lorasteer.tasks.training import FitReport, Observer, fit
-
-_UNSEEN = 2000  # held-out examples a check looks at, at most
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ def step_loss(run: Replay, pools: Pools, step: Step, forget_loss: ForgetLoss | N
 
 def _unseen(material: Material, activations: Activations) -> tuple[Rows, Tensor]:
     held_out = material.splits.validation
-    index = held_out.index[:: max(1, len(held_out.index) // _UNSEEN)][:_UNSEEN]
+    index = held_out.index[:: max(1, len(held_out.index) // SEEN)][:SEEN]
     return activations.rows(held_out.part, index), material.inputs.labels(held_out.part, index)
 
 

@@ -18,7 +18,7 @@ class ObjectiveSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 2e-3
     """Learning rate of AdamW."""
     batch_size: Annotated[int, Field(gt=0)] = 256
-    """Forget examples per step; as many retain examples go beside them."""
+    """Forget examples per step, as many retain examples go beside them; a small set is cut into at least eight steps an epoch."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Weight decay of AdamW."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
@@ -32,8 +32,8 @@ class ObjectiveSettings(Settings):
     stop_at: Annotated[float, Field(ge=0, le=1)] | None = 0.0
     """Stop once forget accuracy is at or below this share of the base's (aim `remove`); None never stops early.
     With aim `match-unseen` any value stops at the accuracy of unseen examples."""
-    retain_floor: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Stop, and go back to the best state, once retained accuracy has fallen by more than this share."""
+    retain_within: Annotated[float, Field(ge=0, le=1)] = 0.002
+    """The aim is reached only once accuracy on retained examples is back within this of the base's; a share of examples."""
 
     def fit_settings(self) -> FitSettings:
         """The part of these settings that the training loop reads."""
@@ -59,5 +59,5 @@ class AdapterSettings(ObjectiveSettings):
 class WeightSettings(ObjectiveSettings):
     """Settings of every method that trains the weights themselves."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 3e-4
     """Learning rate of AdamW."""

@@ -16,12 +16,15 @@ from lorasteer.core.statistics import label_log_odds, rank_auc
 from lorasteer.methods.objective import Pools
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
+from lorasteer.tasks.prefix import Replay, Rows
 from lorasteer.tasks.tensors import Tensors
 from lorasteer.tasks.training import Progress, restore, snapshot
 
 CHECKS_PER_EPOCH = 2
-SEEN = 2000  # forget examples a check looks at, at most
+SEEN = 1000  # forget examples, and held-out examples, that a check looks at, at most
 BAND = 0.005  # how near to unseen examples' accuracy counts as equal
+FLOOR = 0.1  # retained accuracy lost, as a share of the base's, that is taken for a collapse
+PATIENCE = 6  # looks in a row below the floor before the run is given up: with an anchor a dip heals
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Watch:
     Args:
         model: The model that learns.
         look: Makes a reading of it.
-        score: How far a reading is from the aim; 0 is there. Smaller is kept.
-        floor: Retained accuracy below which the run stops.
+        score: How far a reading is from the aim; 0 is there. The smallest is kept.
+        floor: Retained accuracy below which the model counts as collapsed.
         every: Steps between two looks.
     """
 
@@ -53,6 +56,7 @@ class Watch:
     every: int
     reason: str = ""
     kept_step: int = 0
+    _below: int = 0
     _best: tuple[float, Tensors] = field(default=(float("inf"), {}))
 
     def start(self) -> bool:
@@ -67,14 +71,14 @@ class Watch:
     def _judge(self, step: int) -> bool:
         reading = self.look()
         score = self.score(reading)
-        if reading.retain < self.floor:
-            self.reason = "retained accuracy fell below its floor; the best state before was kept"
-            return True
-        if score < self._best[0]:
+        if score <= self._best[0]:  # of equal scores the later one has gone further
             self._best, self.kept_step = (score, snapshot(self.model)), step
+        self._below = self._below + 1 if reading.retain < self.floor else 0
         if score <= 0:
             self.reason = "aim reached"
-        return score <= 0
+        elif self._below >= PATIENCE:
+            self.reason = "retained accuracy collapsed; the best state was kept"
+        return bool(self.reason)
 
     def put_back(self) -> None:
         """Give the model its best state."""
@@ -82,9 +86,8 @@ class Watch:
 
 
 def make_watch(
-    model: nn.Module, run: Callable[[list[Tensor]], Tensor], pools: Pools, unseen: tuple[list[Tensor], Tensor], plan: Plan,
-    settings: ObjectiveSettings,
-) -> Watch:  # fmt: skip
+    model: nn.Module, run: Replay, pools: Pools, unseen: tuple[Rows, Tensor], plan: Plan, settings: ObjectiveSettings
+) -> Watch:
     """The watch for a plan's aim.
 
     Args:
@@ -93,31 +96,36 @@ def make_watch(
         pools: Examples of the run.
         unseen: Rows and labels of held-out examples.
         plan: Gives the aim.
-        settings: Give the target and the floor.
+        settings: Give the target and what the retained examples may lose.
     """
     mostly = torch.nonzero(pools.forget.weights >= 0.5).reshape(-1)[:SEEN]
-    watched = mostly if len(mostly) else torch.arange(min(SEEN, len(pools.forget)))
-    matches = plan.aim == "match-unseen"
+    chosen = mostly if len(mostly) else torch.arange(min(SEEN, len(pools.forget)))
+    everything = torch.arange(len(pools.watched))
+    labels = pools.forget.labels[chosen]
 
     def look() -> Reading:
         with torch.no_grad():
-            forget = run(pools.forget.fetch(watched)).float()
-            kept = [_share(run(pool.fetch(torch.arange(min(SEEN, len(pool))))), pool.labels[:SEEN]) for pool in pools.keep[:1]]
-            reading = Reading(_share(forget, pools.forget.labels[watched]), kept[0] if kept else 1.0)
-            if not matches:
-                return reading
-            outside, labels = run(unseen[0]).float(), unseen[1]
-            scores = label_log_odds(forget, pools.forget.labels[watched]), label_log_odds(outside, labels)
-            return Reading(reading.forget, reading.retain, _share(outside, labels), rank_auc(*scores))
+            forget = run(pools.forget.fetch(chosen)).float()
+            reading = Reading(_share(forget, labels), _share(run(pools.watched.fetch(everything)), pools.watched.labels))
+            return reading if plan.aim == "remove" else _beside_unseen(reading, forget, labels, run(unseen[0]).float(), unseen[1])
 
-    base = _share(pools.forget.reference[watched], pools.forget.labels[watched])
-    kept = [_share(pool.reference[:SEEN], pool.labels[:SEEN]) for pool in pools.keep[:1]]
-    score = _match_score if matches else (lambda reading: reading.forget - (settings.stop_at or 0.0) * base)
-    floor = (1 - settings.retain_floor) * kept[0] if kept else -1.0
-    return Watch(model, look, score, floor, max(1, len(pools) // CHECKS_PER_EPOCH))
+    base = _share(pools.forget.reference[chosen], labels)
+    kept = _share(pools.watched.reference, pools.watched.labels)
+
+    def score(reading: Reading) -> float:
+        lost = max(0.0, kept - settings.retain_within - reading.retain)
+        missed = reading.forget - (settings.stop_at or 0.0) * base if plan.aim == "remove" else _mismatch(reading)
+        return max(0.0, missed) + lost
+
+    return Watch(model, look, score, (1 - FLOOR) * kept, max(1, len(pools) // CHECKS_PER_EPOCH))
 
 
-def _match_score(reading: Reading) -> float:
+def _beside_unseen(reading: Reading, forget: Tensor, labels: Tensor, outside: Tensor, outside_labels: Tensor) -> Reading:
+    scores = label_log_odds(forget, labels), label_log_odds(outside, outside_labels)
+    return Reading(reading.forget, reading.retain, _share(outside, outside_labels), rank_auc(*scores))
+
+
+def _mismatch(reading: Reading) -> float:
     """How far forget examples are from unseen ones, in accuracy and in confidence; 0 within the band."""
     assert reading.unseen is not None and reading.membership is not None
     gap = max(0.0, abs(reading.forget - reading.unseen) - BAND)

@@ -64,6 +64,11 @@ class Base:
         """sha256 of the weights as they were when first asked."""
         return weights_digest(self.model)
 
+    @cached_property
+    def mirror(self) -> nn.Module:
+        """A view kept for replaying: while it stands on remembered activations, the model itself can still compute new ones."""
+        return self.view()
+
     def view(self) -> nn.Module:
         """Modules of its own, the base's numbers: can be wrapped and hooked, must not be trained in place."""
         return copy_structure(self.model)

@@ -51,6 +51,8 @@ class Material:
         if len(index) == 0:
             return torch.zeros(0, len(self.base.record.classes))
         activations = self.memory.before(layers)
+        model = self.base.mirror if model is self.base.model else model
+        network = getattr(model, "get_base_model", lambda: model)()  # a PEFT wrapper holds the base's module names inside
         blocks = [index[start : start + FORWARD] for start in range(0, len(index), FORWARD)]
-        with torch.no_grad(), replay(model, activations.cut, activations.shape) as run:
+        with torch.no_grad(), replay(network, activations.cut, activations.shape) as run:
             return torch.cat([run(activations.rows(part, block)).float() for block in blocks])

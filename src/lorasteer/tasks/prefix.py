@@ -2,8 +2,8 @@
 
 Everything before the first adapted module says the same thing at every step. A `Cut` names a module through whose input all
 information flows; `record` keeps that input for some examples, and `replay` runs the model from there on. It works on any
-`nn.Module`: modules that ran before the boundary are replaced by placeholders of the right shape while replaying, the boundary's
-input by what was remembered. That the cut is right is not assumed but shown: each candidate is compared with the full forward
+`nn.Module`: while replaying, modules that ran before the boundary answer with tensors that have a shape but no numbers (torch's
+meta device), so what lies between them costs nothing, and the boundary's input is replaced by what was remembered. That the cut is right is not assumed but shown: each candidate is compared with the full forward
 pass before it is taken, and the next outer module is tried where the two differ (a skip connection goes round the boundary).
 """
 
@@ -37,7 +37,7 @@ class Cut:
         boundary: Name of the module whose input is remembered; empty for a cut at the model's own input.
         before: Names of the modules that have spoken by then and are replaced while replaying.
         arguments: How the boundary is called: a tree whose tensor leaves with a batch dimension are slots for remembered rows.
-        placeholders: For each name in `before`, its output's tree with leaves of stride 0.
+        placeholders: For each name in `before`, its output's tree with shapes for leaves.
         saved: Share of the multiply-adds of a forward pass that lies before the cut.
     """
 
@@ -164,13 +164,13 @@ def _is_row(leaf: Any, batch: int) -> bool:
 
 @dataclass(frozen=True)
 class _Shape:
-    """A placeholder leaf: a tensor of zeros for any batch size, one number in memory."""
+    """A placeholder leaf: a tensor without numbers, for any batch size."""
 
     rest: tuple[int, ...]
     dtype: torch.dtype
 
     def expand(self, batch: int) -> Tensor:
-        return torch.zeros((), dtype=self.dtype).expand(batch, *self.rest)
+        return torch.empty(batch, *self.rest, dtype=self.dtype, device="meta")
 
 
 def _placeholder(leaf: Any, batch: int) -> Any:
@@ -186,8 +186,10 @@ def _is_right(model: nn.Module, cut: Cut, probe: Tensor) -> bool:
         try:
             with replay(model, cut, probe.shape[1:]) as run:
                 given = run(rows)
-        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
-            return False  # a module before the boundary hands over something placeholders cannot stand for
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError):
+            return False  # information goes round the boundary, or placeholders cannot stand for it
+    if given.device != wanted.device:
+        return False
     return given.shape == wanted.shape and bool(torch.allclose(given, wanted, rtol=TOLERANCE, atol=TOLERANCE))
 
 
@@ -237,7 +239,7 @@ def replay(model: nn.Module, cut: Cut, shape: Sequence[int]) -> Iterator[Replay]
     def run(rows: Rows) -> Tensor:
         pending.append(rows)
         try:
-            return logits_of(model(torch.zeros(()).expand(len(rows[0]), *shape)))
+            return logits_of(model(torch.empty(len(rows[0]), *shape, device="meta")))
         finally:
             pending.pop()
 

@@ -21,9 +21,7 @@ class RetrainSettings(Settings):
     """Settings of `retrain`; there are none: the recipe is the base's own."""
 
 
-@METHODS.add(
-    "retrain", family="exact", tasks={"vision"}, needs={"labels", "retain", "recipe"}, paper="arXiv:1912.03817",
-)  # fmt: skip
+@METHODS.add("retrain", family="exact", tasks={"vision"}, needs={"labels", "retain"}, paper="arXiv:1912.03817")
 @dataclass(frozen=True)
 class Retrain:
     """Train the same model from scratch without the forget set; the gold standard."""

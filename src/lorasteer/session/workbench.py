@@ -1,0 +1,252 @@
+"""One base and one data set on the bench: requests become plans, plans become changes, changes are measured.
+
+The bench keeps what is dear: activations of the frozen part, and the base's and the retrained models' answers. It holds no state of
+a dialogue; that is the session's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lorasteer.changes import Change
+from lorasteer.errors import PlanError
+from lorasteer.evaluation import Context, Outputs, Predictions, Spread, evaluate, noise_floor, verdict
+from lorasteer.methods import METHODS, unlearn
+from lorasteer.records import Evaluation, Plan, Request
+from lorasteer.steer.translate import Translation, translate
+from lorasteer.tasks.activations import MEMORY_BUDGET, Memory
+from lorasteer.tasks.base import Base, save_base
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.modules import classifier_head, rank_limit, resolve_layers
+from lorasteer.tasks.splits import Holdout, Index, Part, Splits
+from lorasteer.tasks.training import Observer
+from lorasteer.tasks.vision.classifier import holdout_for, inputs_for, load_base, train_classifier
+from lorasteer.tasks.vision.data import ImageData
+
+RETAIN_SAMPLE = 5000  # retained training examples that accuracy is measured on, so that a round does not grow with the data
+_FIRST_RETRAIN_SEED = 1000
+
+
+@dataclass(frozen=True)
+class Round:
+    """One pass of the loop: what was asked, what was planned, what came of it.
+
+    Args:
+        request: What a person asked for.
+        translation: Splits and plan made of it.
+        change: What unlearning made.
+        evaluations: Measurements of the base, each retrained model, and the model with the change in force, in that order.
+        floor: Spread between retrained models; empty with fewer than two.
+        remarks: What a reader of the numbers should not miss.
+    """
+
+    request: Request
+    translation: Translation
+    change: Change
+    evaluations: tuple[Evaluation, ...]
+    floor: dict[str, Spread] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was carried out."""
+        return self.translation.plan
+
+    @property
+    def now(self) -> Evaluation:
+        """Measurements of the model with the change in force."""
+        return self.evaluations[-1]
+
+
+@dataclass
+class Workbench:
+    """A base model and its data, ready for requests.
+
+    Args:
+        base: The frozen model.
+        data: The data set it was trained on.
+        cache: Folder for activations and retrained models; None keeps activations in memory and retrained models nowhere.
+        memory_budget: Bytes of activations per part to hold in memory when there is no cache folder.
+    """
+
+    base: Base
+    data: ImageData
+    cache: Path | None = None
+    memory_budget: int = MEMORY_BUDGET
+    _memory: Memory = field(init=False)
+    _holdout: Holdout = field(init=False)
+    _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        inputs = inputs_for(self.base, self.data)
+        folder = self.cache / "activations" if self.cache else None
+        self._memory = Memory(self.base, inputs, folder, self.memory_budget)
+        self._holdout = holdout_for(self.base.record, self.data)
+
+    def translate(self, request: Request) -> Translation:
+        """Splits and plan for a request.
+
+        Raises:
+            RequestError: The target or direction selects nothing usable.
+            PlanError: The method or a setting does not fit.
+        """
+        translation = translate(request, self.data, self._holdout, features=self._features)
+        return self._fitted(request, translation)
+
+    def _fitted(self, request: Request, translation: Translation) -> Translation:
+        """Lower a rank that intensity chose to what the adapted layers can hold; a rank set by hand is left to be refused."""
+        settings = dict(translation.plan.settings)
+        if "rank" not in settings or "rank" in request.settings:
+            return translation
+        layers = resolve_layers(self.base.model, tuple(settings.get("layers") or ()))  # type: ignore[arg-type]
+        limit = min(rank_limit(self.base.model.get_submodule(layer)) for layer in layers)
+        if int(settings["rank"]) <= limit:  # type: ignore[arg-type]
+            return translation
+        ratio = float(settings["alpha"]) / int(settings["rank"])  # type: ignore[arg-type]
+        because = (*translation.plan.because, f"Rank lowered to {limit}, the most the adapted layers can hold.")
+        update = {"settings": {**settings, "rank": limit, "alpha": ratio * limit}, "because": because}
+        return Translation(
+            translation.splits, translation.plan.model_copy(update=update), translation.wording, translation.weighing
+        )
+
+    def material(self, splits: Splits) -> Material:
+        """What methods work on."""
+
+        def retrain(seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
+            return self.retrain(splits, seed=seed, observers=observers)
+
+        return Material(self.base, self._memory.inputs, splits, self._memory, retrain)
+
+    def retrain(self, splits: Splits, *, seed: int, observers: Sequence[Observer] = ()) -> Base:
+        """The base's own recipe from the start, without the forget set. With a cache folder it is trained once and kept.
+
+        Raises:
+            PlanError: The base was trained elsewhere, so its recipe is not known.
+            Interrupted: Ctrl-C was pressed; with a cache folder the next call goes on from the last whole epoch.
+        """
+        record = self.base.record
+        if record.fit is None:
+            raise PlanError(
+                "this base was trained elsewhere, so there is no recipe to retrain it by. "
+                "Train a base with `lorasteer train`, or compare without a retrained model."
+            )
+        folder = self.cache / "retrained" / f"{self._recipe(splits, seed)[:24]}" if self.cache else None
+        if folder is not None and (folder / "base.json").is_file():
+            return load_base(folder)
+        base = train_classifier(
+            self.data, record.model, record.fit, seed=seed, options=record.options, without=splits, observers=observers,
+            validation_share=record.validation_share, checkpoint=folder / "checkpoint.safetensors" if folder else None,
+        )  # fmt: skip
+        if folder is not None:
+            save_base(base, folder)
+            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        return base
+
+    def _recipe(self, splits: Splits, seed: int) -> str:
+        record = self.base.record
+        assert record.fit is not None
+        parts = [record.model, str(sorted(record.options.items())), record.fit.digest, splits.digest, str(seed)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def run(
+        self, request: Request, *, retrained: Sequence[Base] = (), observers: Sequence[Observer] = ()
+    ) -> Round:
+        """Translate, unlearn, evaluate: one round.
+
+        Args:
+            request: What to forget.
+            retrained: Models trained without the forget set, from `retrain`; the first is the reference.
+            observers: Told of every training step.
+        """
+        translation = self.translate(request)
+        change = unlearn(self.material(translation.splits), translation.plan, observers)
+        return self.measure(request, translation, change, retrained=retrained)
+
+    def measure(
+        self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()
+    ) -> Round:
+        """Measure a change beside the base and the retrained models."""
+        base = self._outputs_of_model(self.base, "base", translation, seconds=None)
+        others = tuple(
+            self._outputs_of_model(model, f"retrained (seed {model.record.seed})", translation, seconds=model.record.seconds)
+            for model in retrained
+        )
+        context = Context(self.outputs(change, translation), base, others)
+        measured = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others, context.outputs))
+        floor = dict(noise_floor(measured[1:-1])) if len(others) > 1 else {}
+        remarks = verdict(
+            measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None
+        )
+        return Round(request, translation, change, measured, floor, remarks)
+
+    def outputs(self, change: Change, translation: Translation, *, strength: float | None = None) -> Outputs:
+        """What the model with the change in force says about the splits, from remembered activations where possible."""
+        record = change.record
+        timed = record.training
+        subject = record.plan.method if record.plan else record.kind
+        model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
+        applied = change.apply(self.base, strength=strength)
+        return self._outputs(
+            self.material(translation.splits), applied, change.layers, translation, subject=subject, model=model,
+            seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
+        )  # fmt: skip
+
+    def _outputs_of_model(self, model: Base, subject: str, translation: Translation, *, seconds: float | None) -> Outputs:
+        key = (model.digest, translation.splits.digest)
+        if key not in self._said:
+            is_base = model.digest == self.base.digest
+            memory = self._memory if is_base else Memory(model, self._memory.inputs)
+            layers = classifier_head(model.model) if is_base else ()
+            material = Material(model, memory.inputs, translation.splits, memory, self.material(translation.splits).retrain)
+            self._said[key] = self._outputs(
+                material, model.model, layers, translation, subject=subject, model=model.digest, seconds=seconds,
+                trainable=None if is_base else sum(p.numel() for p in model.model.parameters()),
+            )  # fmt: skip
+        return self._said[key]
+
+    def _outputs(
+        self, material: Material, network: nn.Module, layers: tuple[str, ...], translation: Translation, **facts: Any
+    ) -> Outputs:
+        splits = translation.splits
+        sample = self._retain_sample(splits)
+
+        def said(part: Part, index: Index) -> Predictions:
+            return Predictions(material.logits(network, part, index, layers=layers), material.inputs.labels(part, index))
+
+        weights, test_weights = translation.plan.weights, translation.test_weights
+        return Outputs(
+            splits=splits.digest, forget=said("train", splits.forget), retain=said("train", sample),
+            forget_test=said("test", splits.forget_test), retain_test=said("test", splits.retain_test),
+            validation=said(splits.validation.part, splits.validation.index),
+            selected=None if weights is None else torch.tensor(weights),
+            selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)),
+            **facts,
+        )  # fmt: skip
+
+    def _retain_sample(self, splits: Splits) -> Index:
+        generator = np.random.default_rng(int(splits.digest[:8], 16))
+        return np.sort(generator.choice(splits.retain, min(RETAIN_SAMPLE, len(splits.retain)), replace=False))
+
+    def _features(self, part: Part, index: Index) -> NDArray[np.float32]:
+        """Features of the base: what its last layer reads."""
+        rows: list[Tensor] = self._memory.before(classifier_head(self.base.model)[-1:]).rows(part, index)
+        return np.asarray(torch.cat([row.flatten(1) for row in rows], 1).numpy())
+
+
+def retrain_seeds(seed: int, count: int) -> tuple[int, ...]:
+    """Seeds for retrained models of a request: none of them is the base's own."""
+    return tuple(_FIRST_RETRAIN_SEED + 10 * seed + number for number in range(count))
+
+
+def methods_for(task: str = "vision") -> list[str]:
+    """Names of the methods that work on a modality."""
+    return METHODS.names(tasks=task)
