@@ -43,14 +43,14 @@ def gradient(loss: Tensor, at: Tensor) -> Tensor:
 
 
 def test_inverted_hinge_worked_by_hand() -> None:
-    """p = (.7, .2, .1), label 0: m + .7 - .2. p = (.1, .6, .3), label 0: m + .1 - .6, below 0 for m < .5, so the hinge closes."""
+    """P = (.7, .2, .1), label 0: m + .7 - .2. p = (.1, .6, .3), label 0: m + .1 - .6, below 0 for m < .5, so the hinge closes."""
     logits, labels = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]]).log(), torch.tensor([0, 0])
     assert inverted_hinge(logits, labels).tolist() == pytest.approx([1.5, 0.5])
     assert inverted_hinge(logits, labels, margin=0.4).tolist() == pytest.approx([0.9, 0.0])
 
 
 def test_the_rival_is_the_strongest_other_class_wherever_the_label_is() -> None:
-    """p = (.5, .3, .2): label 1 gives 1 + .3 - .5 = .8, label 2 gives 1 + .2 - .5 = .7."""
+    """P = (.5, .3, .2): label 1 gives 1 + .3 - .5 = .8, label 2 gives 1 + .2 - .5 = .7."""
     logits = torch.tensor([[0.5, 0.3, 0.2]]).log().repeat(2, 1)
     assert inverted_hinge(logits, torch.tensor([1, 2])).tolist() == pytest.approx([0.8, 0.7])
 
@@ -109,7 +109,7 @@ def test_margins_of_1_and_2_would_have_the_same_gradient() -> None:
 
 
 def test_cross_entropy_worked_by_hand() -> None:
-    """p = (3/4, 1/4): -ln 3/4 for label 0, -ln 1/4 = 2 ln 2 for label 1."""
+    """P = (3/4, 1/4): -ln 3/4 for label 0, -ln 1/4 = 2 ln 2 for label 1."""
     logits = torch.tensor([[0.75, 0.25]]).log().repeat(2, 1)
     labels = torch.tensor([0, 1])
     assert cross_entropy(logits, labels).tolist() == pytest.approx([math.log(4 / 3), 2 * math.log(2)])
