@@ -113,13 +113,14 @@ def refuse_pickle(path: Path) -> None:
         raise WeightsError(f"no weight file at {path}; give the path of a .safetensors file.")
     with path.open("rb") as file:
         start = file.read(9)
+    if start[8:9] == b"{":  # the length before it may begin like a pickle or a zip archive
+        return
     if start[:2] == b"PK" or start[:1] == b"\x80":
         raise WeightsError(
             f"{path} is a pickle, which can run code when it is opened; only safetensors is read. "
             "Convert it where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)."
         )
-    if start[8:9] != b"{":
-        raise WeightsError(f"{path} is not a safetensors file (its header does not start with '{{'). Save it with safetensors.")
+    raise WeightsError(f"{path} is not a safetensors file (its header does not start with '{{'). Save it with safetensors.")
 
 
 def copy_structure(model: nn.Module) -> nn.Module:
