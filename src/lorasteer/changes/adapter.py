@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +59,8 @@ class AdapterChange:
 
     def wrap(self, model: nn.Module, strength: float) -> Any:
         """Put the adapter, scaled by `strength`, around a model whose modules may be replaced: a `PeftModel`, frozen."""
-        wrapped = peft.get_peft_model(model, lora_config(self.config))
-        problems = peft.set_peft_model_state_dict(wrapped, dict(self.tensors))
+        wrapped = wrap_model(model, self.config)
+        problems: Any = peft.set_peft_model_state_dict(wrapped, dict(self.tensors))
         assert not problems.unexpected_keys, problems.unexpected_keys
         scale(wrapped, strength)
         return wrapped.eval().requires_grad_(False)
@@ -74,16 +76,34 @@ class AdapterChange:
         return AdapterChange(record, self.config, self.tensors)
 
 
+def wrap_model(model: nn.Module, config: Mapping[str, Any], *, name: str = NAME) -> Any:
+    """A `PeftModel` with a fresh adapter around a model whose modules may be replaced."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that is to be renamed
+        return peft.get_peft_model(model, lora_config(config), adapter_name=name)
+
+
 def lora_config(config: Mapping[str, Any]) -> Any:
     """PEFT's configuration object from JSON values."""
     return peft.LoraConfig(**{key: value for key, value in config.items() if key != "peft_type"})
 
 
+def exactly(layers: Sequence[str]) -> str:
+    r"""Target modules as a pattern of whole names: PEFT takes a list for endings, and `conv1` would mean every `block.conv1`.
+
+    Example:
+        >>> exactly(["fc1", "layer1.0.conv1"])
+        'fc1|layer1\\.0\\.conv1'
+    """
+    return "|".join(re.escape(layer) for layer in layers)
+
+
 def scale(model: nn.Module, strength: float) -> None:
     """Multiply the scaling of every adapted layer of a freshly wrapped model."""
     for module in model.modules():
-        if isinstance(module, BaseTunerLayer) and NAME in getattr(module, "scaling", {}):
-            module.scaling[NAME] *= strength
+        scaling: Any = getattr(module, "scaling", {})
+        if isinstance(module, BaseTunerLayer) and NAME in scaling:
+            scaling[NAME] *= strength
 
 
 def adapter_change(

@@ -9,7 +9,7 @@ from pathlib import Path
 import peft
 from torch import nn
 
-from lorasteer.changes.adapter import NAME, AdapterChange, adapter_change, lora_config
+from lorasteer.changes.adapter import NAME, AdapterChange, adapter_change, lora_config, wrap_model
 from lorasteer.changes.contract import READERS, Change, check_base, check_strength
 from lorasteer.changes.weights import WeightChange
 from lorasteer.errors import PlanError
@@ -122,7 +122,7 @@ def _join(base: Base, adapters: Sequence[AdapterChange]) -> AdapterChange:
     """PEFT's `cat` combination: exact, ranks add up. (`linear` is not the sum of the updates.)"""
     if len(adapters) == 1:
         return adapters[0]
-    wrapped = peft.get_peft_model(base.view(), lora_config(adapters[0].config), adapter_name="part0")
+    wrapped = wrap_model(base.view(), adapters[0].config, name="part0")
     for number, adapter in enumerate(adapters):
         if number:
             wrapped.add_adapter(f"part{number}", lora_config(adapter.config))

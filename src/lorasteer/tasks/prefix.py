@@ -3,8 +3,9 @@
 Everything before the first adapted module says the same thing at every step. A `Cut` names a module through whose input all
 information flows; `record` keeps that input for some examples, and `replay` runs the model from there on. It works on any
 `nn.Module`: while replaying, modules that ran before the boundary answer with tensors that have a shape but no numbers (torch's
-meta device), so what lies between them costs nothing, and the boundary's input is replaced by what was remembered. That the cut is right is not assumed but shown: each candidate is compared with the full forward
-pass before it is taken, and the next outer module is tried where the two differ (a skip connection goes round the boundary).
+meta device), so what lies between them costs nothing, and the boundary's input is replaced by what was remembered. That the cut is
+right is not assumed but shown: each candidate is compared with the full forward pass before it is taken, and the next outer module
+is tried where the two differ (a skip connection goes round the boundary).
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def find_cut(model: nn.Module, layers: Sequence[str], probe: Tensor, *, worth_it
 class _Trace:
     order: list[str]
     calls: dict[str, int]
-    done_before: dict[str, tuple[str, ...]]
+    done_before: dict[str, dict[str, int]]
     outputs: dict[str, Any]
     inputs: dict[str, tuple[Any, Any]]
     work: dict[str, int]
@@ -104,12 +105,13 @@ def _trace(model: nn.Module, probe: Tensor) -> _Trace:
     """One forward pass with a record of who runs when, what it gets and gives, and how many multiply-adds it does."""
     trace = _Trace([], {}, {}, {}, {}, {})
     handles: list[RemovableHandle] = []
+    spoken: dict[str, int] = {}
 
     def enter(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
             trace.order.append(name)
             trace.calls[name] = trace.calls.get(name, 0) + 1
-            trace.done_before.setdefault(name, tuple(trace.outputs))
+            trace.done_before.setdefault(name, dict(spoken))
             trace.inputs[name] = (args, kwargs)
 
         return hook
@@ -117,6 +119,7 @@ def _trace(model: nn.Module, probe: Tensor) -> _Trace:
     def leave(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             trace.outputs[name] = output
+            spoken[name] = spoken.get(name, 0) + 1
             trace.work[name] = _multiply_adds(module, output)
 
         return hook
@@ -145,7 +148,9 @@ def _multiply_adds(module: nn.Module, output: Any) -> int:
 def _cut_at(model: nn.Module, name: str, trace: _Trace, probe: Tensor) -> Cut | None:
     if trace.calls.get(name) != 1:
         return None
-    done = [other for other in trace.done_before[name] if not name.startswith(other + ".")]
+    # a module that speaks again later (one activation used in several places) must not be replaced
+    over = (other for other, calls in trace.done_before[name].items() if calls == trace.calls[other])
+    done = [other for other in over if not name.startswith(other + ".")]
     before = tuple(other for other in done if not any(other.startswith(outer + ".") for outer in done))
     batch = len(probe)
     arguments = pytree.tree_map(lambda leaf: _Slot() if _is_row(leaf, batch) else leaf, trace.inputs[name])
@@ -259,9 +264,12 @@ def _stand_in(module: nn.Module, tree: Any, pending: list[Rows]) -> Iterator[Non
         batch = len(pending[-1][0])
         return pytree.tree_map(lambda leaf: leaf.expand(batch) if isinstance(leaf, _Shape) else leaf, tree)
 
-    # set on the instance, past nn.Module's own bookkeeping: the class's forward shows again once it is deleted
+    # set on the instance, past nn.Module's own bookkeeping: the class's forward shows again once it is gone
+    own = module.__dict__.get("forward")
     module.__dict__["forward"] = forward
     try:
         yield
     finally:
         del module.__dict__["forward"]
+        if own is not None:
+            module.__dict__["forward"] = own

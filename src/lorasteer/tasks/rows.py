@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -92,12 +93,16 @@ class DiskRows:
         self._place, self._shapes = self._read_index()
 
     def _read_index(self) -> tuple[NDArray[np.int64], Shapes]:
-        path = self.folder / "index.npz"
-        if not path.is_file():
-            return np.full(self._size, -1, np.int64), ()
-        with np.load(path, allow_pickle=False) as saved:
-            shapes = json.loads(str(saved["shapes"]))
-            return saved["place"], tuple(tuple(shape) for shape in shapes)
+        """Places and shapes as they are on disk; none where the index is damaged or names more rows than there are."""
+        nothing: tuple[NDArray[np.int64], Shapes] = np.full(self._size, -1, np.int64), ()
+        try:
+            with (self.folder / "index.npz").open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                place, shapes = saved["place"], tuple(tuple(shape) for shape in json.loads(str(saved["shapes"])))
+            bytes_needed = (int(place.max()) + 1) * sum(map(math.prod, shapes)) * 4
+            whole = len(place) == self._size and (self.folder / "rows.f32").stat().st_size >= bytes_needed
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            return nothing
+        return (place, shapes) if whole else nothing
 
     def missing(self, index: Index) -> Index:
         """Positions without a row in the file as it is now, each once, sorted."""
@@ -112,24 +117,26 @@ class DiskRows:
         Raises:
             StoreError: The disk is full; rows written before stay usable.
         """
-        with self._lock:
-            self._place, self._shapes = self._read_index()
-            new = self._place[index] < 0
-            if not new.any():
-                return
-            self._shapes = tuple(tuple(row.shape[1:]) for row in rows)
-            flat = torch.cat([row.detach().float().flatten(1) for row in rows], 1).numpy()[new]
-            start = int(self._place.max()) + 1
-            try:
-                self._write(start, flat)
-                self._place[index[new]] = start + np.arange(len(flat))
-                self._write_index()
-            except OSError as error:
+        try:
+            with self._lock:
                 self._place, self._shapes = self._read_index()
-                raise StoreError(
-                    f"cannot remember activations in {self.folder}: {error}. Rows kept before are intact; free space or choose "
-                    "another folder with --cache."
-                ) from error
+                self._append_new(index, rows, self._place[index] < 0)
+        except (OSError, StoreError) as error:
+            raise StoreError(
+                f"cannot remember activations in {self.folder}: {str(error).rstrip('.')}. Rows kept before are intact; "
+                "free space or choose another folder with --cache."
+            ) from error
+
+    def _append_new(self, index: Index, rows: Sequence[Tensor], new: NDArray[np.bool_]) -> None:
+        if not new.any():
+            return
+        flat = torch.cat([row.detach().float().reshape(len(index), -1) for row in rows], 1).numpy()[new]
+        start, place = int(self._place.max()) + 1, self._place.copy()
+        place[index[new]] = start + np.arange(len(flat))
+        shapes = tuple(tuple(row.shape[1:]) for row in rows)
+        self._write(start, flat)
+        self._write_index(place, shapes)
+        self._place, self._shapes = place, shapes  # only once they are on disk: another process may write over the rest
 
     def _write(self, start: int, flat: NDArray[np.float32]) -> None:
         path = self.folder / "rows.f32"
@@ -140,14 +147,15 @@ class DiskRows:
             file.flush()
             os.fsync(file.fileno())
 
-    def _write_index(self) -> None:
+    def _write_index(self, place: NDArray[np.int64], shapes: Shapes) -> None:
         with replacing(self.folder / "index.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, place=self._place, shapes=np.array(json.dumps(self._shapes)))
+            np.savez(file, place=place, shapes=np.array(json.dumps(shapes)))
 
     def take(self, index: Index) -> list[Tensor]:
         """Rows of these positions, read from the file."""
         widths = [math.prod(shape) for shape in self._shapes]
-        table = np.memmap(self.folder / "rows.f32", np.float32, "r").reshape(-1, sum(widths))
-        rows = torch.from_numpy(table[self._place[index]])
-        parts = rows.split(widths, 1)
-        return [part.reshape(len(index), *shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        named = (int(self._place.max()) + 1, sum(widths))  # behind them may lie bytes that another process is just writing
+        table = np.memmap(self.folder / "rows.f32", np.float32, "r", shape=named)
+        rows = table[self._place[index]]
+        parts = np.split(rows, np.cumsum(widths)[:-1], axis=1)
+        return [torch.from_numpy(part.reshape(len(index), *shape)) for part, shape in zip(parts, self._shapes, strict=True)]
