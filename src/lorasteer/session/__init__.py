@@ -1,0 +1,17 @@
+"""The loop: requests on a workbench, comparisons of methods, and the demonstration."""
+
+from lorasteer.session.accuracy import accuracy_on_test as accuracy_on_test
+from lorasteer.session.comparison import Comparison as Comparison
+from lorasteer.session.comparison import Row as Row
+from lorasteer.session.comparison import Summary as Summary
+from lorasteer.session.comparison import compare as compare
+from lorasteer.session.comparison import document as document
+from lorasteer.session.comparison import machine_facts as machine_facts
+from lorasteer.session.comparison import markdown_summary as markdown_summary
+from lorasteer.session.comparison import summarise as summarise
+from lorasteer.session.demo import Demo as Demo
+from lorasteer.session.demo import demo as demo
+from lorasteer.session.keeping import run_record as run_record
+from lorasteer.session.workbench import Round as Round
+from lorasteer.session.workbench import Workbench as Workbench
+from lorasteer.session.workbench import retrain_seeds as retrain_seeds

@@ -1,7 +1,7 @@
 """One base and one data set on the bench: requests become plans, plans become changes, changes are measured.
 
-The bench keeps what is dear: activations of the frozen part, and the base's and the retrained models' answers. It holds no state of
-a dialogue; that is the session's.
+The bench keeps what is dear: activations of the frozen part, and the base's and the retrained models' answers. It holds no
+state of a dialogue; that is the session's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lorasteer.evaluation import Context, Outputs, Predictions, Spread, evaluate
 from lorasteer.methods import METHODS, unlearn
 from lorasteer.records import Evaluation, Plan, Request
 from lorasteer.steer.translate import Translation, translate
-from lorasteer.tasks.activations import MEMORY_BUDGET, Memory
+from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
 from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import classifier_head, rank_limit, resolve_layers
@@ -118,6 +118,11 @@ class Workbench:
             translation.splits, translation.plan.model_copy(update=update), translation.wording, translation.weighing
         )
 
+    @property
+    def inputs(self) -> Inputs:
+        """The examples as the base reads them."""
+        return self._memory.inputs
+
     def material(self, splits: Splits) -> Material:
         """What methods work on."""
 
@@ -139,9 +144,10 @@ class Workbench:
                 "this base was trained elsewhere, so there is no recipe to retrain it by. "
                 "Train a base with `lorasteer train`, or compare without a retrained model."
             )
-        folder = self.cache / "retrained" / f"{self._recipe(splits, seed)[:24]}" if self.cache else None
-        if folder is not None and (folder / "base.json").is_file():
-            return load_base(folder)
+        kept = self.retrained_kept(splits, seed=seed)
+        if kept is not None:
+            return kept
+        folder = self._kept_in(splits, seed)
         base = train_classifier(
             self.data, record.model, record.fit, seed=seed, options=record.options, without=splits, observers=observers,
             validation_share=record.validation_share, checkpoint=folder / "checkpoint.safetensors" if folder else None,
@@ -151,15 +157,23 @@ class Workbench:
             (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         return base
 
+    def retrained_kept(self, splits: Splits, *, seed: int) -> Base | None:
+        """The retrained model that the cache folder keeps for these splits and this seed; None where it keeps none."""
+        folder = self._kept_in(splits, seed)
+        return load_base(folder) if folder is not None and (folder / "base.json").is_file() else None
+
+    def _kept_in(self, splits: Splits, seed: int) -> Path | None:
+        if self.cache is None or self.base.record.fit is None:
+            return None
+        return self.cache / "retrained" / self._recipe(splits, seed)[:24]
+
     def _recipe(self, splits: Splits, seed: int) -> str:
         record = self.base.record
         assert record.fit is not None
         parts = [record.model, str(sorted(record.options.items())), record.fit.digest, splits.digest, str(seed)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def run(
-        self, request: Request, *, retrained: Sequence[Base] = (), observers: Sequence[Observer] = ()
-    ) -> Round:
+    def run(self, request: Request, *, retrained: Sequence[Base] = (), observers: Sequence[Observer] = ()) -> Round:
         """Translate, unlearn, evaluate: one round.
 
         Args:
@@ -168,31 +182,42 @@ class Workbench:
             observers: Told of every training step.
         """
         translation = self.translate(request)
-        change = unlearn(self.material(translation.splits), translation.plan, observers)
+        change = self.unlearn(translation, observers)
         return self.measure(request, translation, change, retrained=retrained)
 
-    def measure(
-        self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()
-    ) -> Round:
+    def unlearn(self, translation: Translation, observers: Sequence[Observer] = ()) -> Change:
+        """Carry out a plan, without measuring anything."""
+        return unlearn(self.material(translation.splits), translation.plan, observers)
+
+    def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
         """Measure a change beside the base and the retrained models."""
-        base = self._outputs_of_model(self.base, "base", translation, seconds=None)
-        others = tuple(
-            self._outputs_of_model(model, f"retrained (seed {model.record.seed})", translation, seconds=model.record.seconds)
-            for model in retrained
-        )
-        context = Context(self.outputs(change, translation), base, others)
+        base, *others = self._models(translation, retrained)
+        context = Context(self.outputs(change, translation), base, tuple(others))
         measured = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others, context.outputs))
         floor = dict(noise_floor(measured[1:-1])) if len(others) > 1 else {}
-        remarks = verdict(
-            measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None
-        )
+        remarks = verdict(measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None)
         return Round(request, translation, change, measured, floor, remarks)
+
+    def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
+        """Measure the base and the retrained models alone, before any change."""
+        base, *others = self._models(translation, retrained)
+        context = Context(base, base, tuple(others))
+        return tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
+
+    def _models(self, translation: Translation, retrained: Sequence[Base]) -> list[Outputs]:
+        """What the base, then each retrained model says."""
+        others = [
+            self._outputs_of_model(model, f"retrained (seed {model.record.seed})", translation, seconds=model.record.seconds)
+            for model in retrained
+        ]
+        return [self._outputs_of_model(self.base, "base", translation, seconds=None), *others]
 
     def outputs(self, change: Change, translation: Translation, *, strength: float | None = None) -> Outputs:
         """What the model with the change in force says about the splits, from remembered activations where possible."""
         record = change.record
         timed = record.training
         subject = record.plan.method if record.plan else record.kind
+        strength = record.strength if strength is None else strength
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
         applied = change.apply(self.base, strength=strength)
         return self._outputs(

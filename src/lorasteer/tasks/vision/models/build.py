@@ -9,11 +9,14 @@ from torch import nn
 
 from lorasteer.errors import PlanError, choices
 from lorasteer.tasks.outputs import logits_of
+from lorasteer.tasks.training import FitSettings
 from lorasteer.tasks.vision.data import ImageData
 from lorasteer.tasks.vision.models.catalog import MODELS, Shape
 from lorasteer.tasks.vision.models.hub import hub_preprocess
 from lorasteer.tasks.vision.options import call_checked
 from lorasteer.tasks.vision.pixels import Preprocess, default_preprocess
+
+STEPS_PER_EPOCH, SMALLEST_BATCH = 30, 16  # recipes are made for tens of thousands of examples; too few steps end half-way
 
 
 def build_model(name: str, classes: int, shape: Shape, **options: Any) -> nn.Module:
@@ -81,6 +84,27 @@ def _try(name: str, model: nn.Module, classes: int, shape: Shape) -> None:
             f"model {name!r} returns {list(logits.shape)} for one image, allowed is [1, {classes}]: one logit per class. "
             "Make it for the classes of the data."
         )
+
+
+def recipe_for(name: str, examples: int) -> FitSettings:
+    """Settings to train a model by where nobody gives others.
+
+    Args:
+        name: As for `build_model`.
+        examples: Number of training examples; with few of them batches are halved until an epoch has enough steps.
+
+    Raises:
+        PlanError: The name is unknown.
+
+    Example:
+        >>> recipe_for("mlp", 50_000).batch_size, recipe_for("mlp", 1_258).batch_size
+        (128, 32)
+    """
+    recipe: FitSettings = MODELS[_resolve(name)[0]]["recipe"]
+    size = recipe.batch_size
+    while size > SMALLEST_BATCH and examples < STEPS_PER_EPOCH * size:
+        size //= 2
+    return recipe.model_copy(update={"batch_size": size})
 
 
 def preprocess_for(name: str, data: ImageData) -> Preprocess:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lorasteer.errors import PlanError
-from lorasteer.tasks.vision.models.catalog import MODELS, Shape
+from lorasteer.tasks.vision.models.catalog import MODELS, SMALL_RECIPE, Shape
 
 
 class PaperCNN(nn.Module):
@@ -28,7 +28,7 @@ class PaperCNN(nn.Module):
         return logits
 
 
-@MODELS.add("paper-cnn", params="421,642 for 28x28 grey images and 10 classes", size=(1, 28, 28))
+@MODELS.add("paper-cnn", params="421,642 for 28x28 grey images and 10 classes", size=(1, 28, 28), recipe=SMALL_RECIPE)
 def paper_cnn(classes: int, shape: Shape) -> nn.Module:
     """Two convolutions and two linear layers, the small network of the paper's MNIST experiments."""
     if min(shape[1:]) < 4:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lorasteer.tasks.vision.models.catalog import MODELS, Shape
+from lorasteer.tasks.vision.models.catalog import MODELS, SMALL_RECIPE, Shape
 
 
 class MLP(nn.Module):
@@ -27,7 +27,7 @@ class MLP(nn.Module):
         return logits
 
 
-@MODELS.add("mlp", params="8,970 for 8x8 grey images, 10 classes and width 64", size=(1, 8, 8))
+@MODELS.add("mlp", params="8,970 for 8x8 grey images, 10 classes and width 64", size=(1, 8, 8), recipe=SMALL_RECIPE)
 def mlp(classes: int, shape: Shape, *, width: Annotated[int, Field(ge=1, le=8192)] = 64) -> nn.Module:
     """Two hidden layers on the flattened image; fast enough for tests and first tries."""
     return MLP(classes, shape, width)

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from lorasteer.tasks.vision.models.catalog import MODELS, Shape
+from lorasteer.tasks.vision.models.catalog import MODELS, RESNET_RECIPE, Shape
 
 
-@MODELS.add("resnet18", params="11.3 million for 10 classes", paper="arXiv:1512.03385", size=(3, 32, 32))
+@MODELS.add("resnet18", params="11.3 million for 10 classes", paper="arXiv:1512.03385", size=(3, 32, 32), recipe=RESNET_RECIPE)
 def resnet18(classes: int, shape: Shape, *, hidden: Annotated[int, Field(ge=1, le=8192)] = 256) -> nn.Module:
     """ResNet-18 (basic blocks, ImageNet stem) with a classifier of two linear layers, 512 to 256 to classes."""
     # transformers takes seconds to import; the other models do not need it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lorasteer.tasks.vision.models.catalog import MODELS, Shape
+from lorasteer.tasks.vision.models.catalog import MODELS, RESNET_RECIPE, Shape
 
 
 class Block(nn.Module):
@@ -54,7 +54,13 @@ class ResNet20(nn.Module):
         return logits
 
 
-@MODELS.add("resnet20", params="269,722 for colour images and 10 classes", paper="arXiv:1512.03385", size=(3, 32, 32))
+@MODELS.add(
+    "resnet20",
+    params="269,722 for colour images and 10 classes",
+    paper="arXiv:1512.03385",
+    size=(3, 32, 32),
+    recipe=RESNET_RECIPE,
+)
 def resnet20(classes: int, shape: Shape) -> nn.Module:
     """ResNet-20 for CIFAR-10 with parameter-free shortcuts, as in section 4.2 of He et al."""
     return ResNet20(classes, shape[0])

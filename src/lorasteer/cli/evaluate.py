@@ -1,0 +1,83 @@
+"""`lorasteer evaluate`: measure a base, or a change in force, beside retrained models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lorasteer.cli import options, show
+from lorasteer.cli.asking import direction_of, has_target, request_of, target_of
+from lorasteer.cli.opening import Opened, open_bench, open_change, retrained_models
+
+if TYPE_CHECKING:
+    from lorasteer.evaluation import Spread
+    from lorasteer.records import Direction, Evaluation, Request, Target
+
+
+def evaluate(
+    base: options.BaseFolder,
+    change: Annotated[
+        str | None, typer.Option("--change", metavar="RUN", help="Run to measure: its folder or id, or the folder of a change.")
+    ] = None,
+    forget: options.Forget = None,
+    where: options.Where = None,
+    ids: options.Ids = None,
+    ids_file: options.IdsFile = None,
+    random: options.Random = None,
+    attribute: options.Attribute = None,
+    value: options.Values = None,
+    descending: options.Descending = False,
+    positive: options.Positive = None,
+    negative: options.Negative = None,
+    seed: options.Seed = 0,
+    strength: options.Strength = None,
+    retrained: options.Retrained = None,
+    compare: options.Compare = None,
+    data: options.Data = None,
+    store: options.Store = None,
+    cache: options.Cache = None,
+    json: options.Json = False,
+) -> None:
+    """Measure a base model and, if one is named, a change of it. The target is the run's own unless another is given.
+
+    Example:
+        lorasteer evaluate digits-base --change no-sevens --retrained 2
+        lorasteer evaluate digits-base --forget 7
+    """
+    named = has_target(forget, where, ids, ids_file, random)
+    direction = direction_of(attribute, value, descending, positive, negative)
+    opened = open_change(change, store) if change is not None else None
+    target = target_of(forget, where, ids, ids_file, random) if named or opened is None or opened.run is None else None
+    request = _request(target, direction, seed, opened)
+    bench = open_bench(base, data, cache)
+    translation = bench.translate(request)
+    models = retrained_models(bench, translation.splits, count=retrained, folders=compare)
+    if opened is None:
+        _report(translation.wording, bench.look(translation, retrained=models), None, (), json)
+        return
+    applied = opened.change if strength is None else opened.change.at(strength)
+    done = bench.measure(request, translation, applied, retrained=models)
+    _report(translation.wording, done.evaluations, done.floor, done.remarks, json)
+
+
+def _report(
+    wording: str, evaluations: Sequence[Evaluation], floor: Mapping[str, Spread] | None, remarks: Sequence[str], json: bool
+) -> None:
+    if json:
+        measured = [evaluation.model_dump(mode="json") for evaluation in evaluations]
+        spread = {name: found._asdict() for name, found in (floor or {}).items()}
+        show.document({"wording": wording, "evaluations": measured, "floor": spread, "remarks": list(remarks)})
+        return
+    show.say(f"Target {wording}.")
+    show.metrics_down(evaluations, floor=floor)
+    show.remarks(remarks)
+
+
+def _request(target: Target | None, direction: Direction | None, seed: int, opened: Opened | None) -> Request:
+    run = opened.run if opened else None
+    if target is None and run is not None:
+        return run.request
+    assert target is not None
+    return request_of(target, direction=direction, seed=seed)

@@ -1,0 +1,126 @@
+"""Opening what a command works on: bases with their data, retrained models, runs and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lorasteer.cli.progress import working
+from lorasteer.errors import DataError, StoreError, WeightsError
+
+if TYPE_CHECKING:
+    from lorasteer.changes import Change
+    from lorasteer.session import Workbench
+    from lorasteer.store import RunRecord, RunStore
+    from lorasteer.tasks.base import Base
+    from lorasteer.tasks.splits import Splits
+
+KEPT_AT_MOST = 2
+"""How many retrained models of the cache a table shows without being asked."""
+
+
+def open_bench(folder: Path, data: str | None, cache: Path | None) -> Workbench:
+    """A base model and its data.
+
+    Args:
+        folder: Folder of the base.
+        data: Where the data lies; as the base recorded it when left out.
+        cache: Folder for activations and retrained models; the user's own when left out.
+
+    Raises:
+        StoreError: The folder holds no base.
+        WeightsError: Its weights are damaged.
+        DataError: The data cannot be read, or is not what the base was trained on.
+    """
+    from lorasteer.session import Workbench
+    from lorasteer.store import cache_home
+    from lorasteer.tasks.vision.classifier import load_base
+    from lorasteer.tasks.vision.sources import load_data
+
+    base = load_base(folder)
+    loaded = load_data(data or base.record.data)
+    bench = Workbench(base, loaded, cache or cache_home())  # refuses other images or classes in their own words
+    if loaded.digest != base.record.data_digest:
+        raise DataError(
+            f"data {loaded.name!r} has digest {loaded.digest[:12]}, but the base was trained on {base.record.data_digest[:12]}; "
+            "which examples it saw is not known. Give the very data with --data, or train a base on this one."
+        )
+    return bench
+
+
+def retrained_models(bench: Workbench, splits: Splits, *, count: int | None, folders: Sequence[Path] | None = None) -> list[Base]:
+    """Models to compare with: the named folders, then as many as are asked for, or those that the cache has.
+
+    Raises:
+        WeightsError: A folder holds a model that was trained on other examples.
+        PlanError: The base has no recipe to retrain by.
+    """
+    from lorasteer.session import retrain_seeds
+
+    models = [_retrained_in(folder, splits) for folder in folders or ()]
+    if count is None:
+        kept = (bench.retrained_kept(splits, seed=number) for number in retrain_seeds(0, 0 if models else KEPT_AT_MOST))
+        return models + [model for model in kept if model is not None]
+    for number in retrain_seeds(0, count):
+        with working(f"retrained model, seed {number}") as observers:
+            models.append(bench.retrain(splits, seed=number, observers=observers))
+    return models
+
+
+def _retrained_in(folder: Path, splits: Splits) -> Base:
+    from lorasteer.tasks.vision.classifier import load_base
+
+    base = load_base(folder)
+    if base.record.left_out != splits.digest:
+        raise WeightsError(
+            f"the model in {folder} was not retrained without this forget set; retrain one with `lorasteer retrain` "
+            "and the same target."
+        )
+    return base
+
+
+def open_store(folder: Path | None) -> RunStore:
+    """The store in a folder, or the user's own."""
+    from lorasteer.store import RunStore, runs_home
+
+    return RunStore(folder or runs_home())
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A change by its name.
+
+    Args:
+        change: The change.
+        run: The run it belongs to; None for the folder of a change alone.
+    """
+
+    change: Change
+    run: RunRecord | None
+
+
+def open_change(name: str, store: Path | None) -> Opened:
+    """A change by the folder of a run, the folder of a change, or the id of a kept run.
+
+    Raises:
+        StoreError: There is nothing of that name.
+        WeightsError: It is damaged.
+    """
+    from lorasteer.changes import load_change
+    from lorasteer.store import is_run, read_run
+    from lorasteer.store.runs import CHANGE
+
+    folder = Path(name)
+    if is_run(folder):
+        return Opened(load_change(folder / CHANGE), read_run(folder))
+    if folder.is_dir():
+        return Opened(load_change(folder), None)
+    try:
+        kept = open_store(store)
+        return Opened(kept.change(name), kept.load(name))
+    except StoreError as error:
+        if folder.parent != Path() and not folder.exists():
+            raise StoreError(f"there is no folder {name}; give the folder or the id of a run.") from error
+        raise

@@ -1,0 +1,68 @@
+"""Options that several commands share. What a field of a record means is told by the record itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lorasteer.records import Direction, Record, Request, Target
+
+
+def told(kind: type[Record], field: str) -> str:
+    """Help for a field: its docstring, in one line."""
+    return " ".join(str(kind.model_fields[field].description).replace("`", "").split())
+
+
+BaseFolder = Annotated[Path, typer.Argument(metavar="BASE", help="Folder of a base model, from `lorasteer train`.")]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="SPEC", help="Where the data lies now; as the base recorded it when left out.")
+]
+Store = Annotated[
+    Path | None, typer.Option("--store", metavar="FOLDER", help="Folder of the runs; the user's own when left out.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="FOLDER", help="Folder of activations and retrained models; the user's own when left out."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that the folder holds.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting by name; can be repeated.")]
+
+Forget = Annotated[list[str] | None, typer.Option("--forget", metavar="CLASS", help="Class to forget; can be repeated.")]
+Where = Annotated[str | None, typer.Option("--where", metavar="EXPRESSION", help=told(Target, "where"))]
+Ids = Annotated[str | None, typer.Option("--ids", metavar="ID,ID", help="Ids of training examples, with commas between.")]
+IdsFile = Annotated[Path | None, typer.Option("--ids-file", metavar="FILE", help=told(Target, "ids_file"))]
+Random = Annotated[int | None, typer.Option("--random", metavar="N", help=told(Target, "random"))]
+
+Attribute = Annotated[str | None, typer.Option("--direction-attribute", metavar="NAME", help=told(Direction, "attribute"))]
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--direction-value", metavar="VALUE", help=f"{told(Direction, 'values')} Can be repeated."),
+]
+Descending = Annotated[bool, typer.Option("--descending", help=told(Direction, "descending"))]
+Positive = Annotated[str | None, typer.Option("--positive", metavar="ID,ID", help=told(Direction, "positive"))]
+Negative = Annotated[str | None, typer.Option("--negative", metavar="ID,ID", help=told(Direction, "negative"))]
+
+Intensity = Annotated[float, typer.Option("--intensity", help=told(Request, "intensity"))]
+Method = Annotated[str, typer.Option("--method", metavar="NAME", help=told(Request, "method"))]
+Aim = Annotated[str, typer.Option("--aim", help=told(Request, "aim"))]
+Seed = Annotated[int, typer.Option("--seed", help=told(Request, "seed"))]
+Strength = Annotated[
+    float | None, typer.Option("--strength", help="Scale of the finished change, 0 to 1.5; as planned when left out.")
+]
+Retrained = Annotated[
+    int | None,
+    typer.Option(
+        "--retrained",
+        metavar="N",
+        help="Number of retrained models to compare with, trained where the cache has none; those in the cache when left out.",
+    ),
+]
+Compare = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--compare", metavar="FOLDER", help="Retrained model to compare with, from `lorasteer retrain`; can be repeated."
+    ),
+]

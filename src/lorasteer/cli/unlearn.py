@@ -1,0 +1,104 @@
+"""`lorasteer unlearn`: one round, from a request to a change with its evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lorasteer.cli import options, show
+from lorasteer.cli.asking import direction_of, method_settings, request_of, target_of
+from lorasteer.cli.opening import open_bench, open_store, retrained_models
+from lorasteer.cli.progress import working
+
+if TYPE_CHECKING:
+    from lorasteer.records import Request
+    from lorasteer.session import Round, Workbench
+    from lorasteer.store import RunRecord
+
+RUN_FILES = ("run.json", "change")
+
+
+def unlearn(
+    base: options.BaseFolder,
+    forget: options.Forget = None,
+    where: options.Where = None,
+    ids: options.Ids = None,
+    ids_file: options.IdsFile = None,
+    random: options.Random = None,
+    intensity: options.Intensity = 0.5,
+    attribute: options.Attribute = None,
+    value: options.Values = None,
+    descending: options.Descending = False,
+    positive: options.Positive = None,
+    negative: options.Negative = None,
+    method: options.Method = "lora-ihl",
+    setting: options.Set = None,
+    aim: options.Aim = "auto",
+    seed: options.Seed = 0,
+    strength: options.Strength = None,
+    retrained: options.Retrained = None,
+    compare: options.Compare = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Keep the run here as well as in the store.")
+    ] = None,
+    data: options.Data = None,
+    store: options.Store = None,
+    cache: options.Cache = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Make a base model forget, and measure what went and what stayed. The base is not touched.
+
+    Example:
+        lorasteer unlearn digits-base --forget 7 --intensity 0.75 --out no-sevens
+        lorasteer unlearn cifar-base --where 'class == truck' --direction-attribute subname --direction-value fire_engine
+        lorasteer unlearn digits-base --random 100 --retrained 2
+    """
+    from lorasteer.session import run_record
+    from lorasteer.store import check_out, write_run
+
+    target = target_of(forget, where, ids, ids_file, random)
+    direction = direction_of(attribute, value, descending, positive, negative)
+    request = request_of(
+        target,
+        intensity=intensity,
+        direction=direction,
+        method=method,
+        settings=method_settings(method, setting),
+        aim=aim,
+        seed=seed,
+    )
+    if out is not None:
+        check_out(out, RUN_FILES, overwrite=overwrite)
+    bench = open_bench(base, data, cache)
+    done = _round(bench, request, retrained, compare, strength)
+    run = run_record(bench, done, base.resolve())
+    open_store(store).add(run, done.change)
+    if out is not None:
+        write_run(run, done.change, out)
+    _report(run, done, out, json)
+
+
+def _round(
+    bench: Workbench, request: Request, retrained: int | None, compare: list[Path] | None, strength: float | None
+) -> Round:
+    from lorasteer.methods import unlearn as carry_out
+
+    translation = bench.translate(request)
+    models = retrained_models(bench, translation.splits, count=retrained, folders=compare)
+    with working(request.method) as observers:
+        change = carry_out(bench.material(translation.splits), translation.plan, observers)
+    return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=models)
+
+
+def _report(run: RunRecord, done: Round, out: Path | None, json: bool) -> None:
+    if json:
+        show.document({"folder": str(out) if out else None, "run": run.model_dump(mode="json")})
+        return
+    for line in run.plan.because:
+        show.say(line)
+    show.metrics_down(done.evaluations, floor=done.floor)
+    show.remarks(run.remarks)
+    show.say(f"Run {run.id}{f' in {out}' if out else ''}. Next: lorasteer export {out or run.id} --out adapter")

@@ -1,0 +1,100 @@
+"""A run as a page to read: what was asked, what was done, what was shown, by which numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lorasteer.evaluation import Spread, markdown_table
+from lorasteer.records import Evaluation
+from lorasteer.store import RunRecord
+from lorasteer.tasks.tensors import write_text
+
+REPORT = "report.md"
+_NOTE = (
+    "The table says what was measured, on which examples, beside which models. Tests can show that a trace is left; "
+    "they cannot show that none is."
+)
+
+
+def write_report(run: RunRecord, folder: Path, *, strength: float | None = None) -> Path:
+    """Write `report.md` into a folder and return its path.
+
+    Args:
+        run: What is reported.
+        folder: Where to.
+        strength: Strength that the change beside it was exported at; as measured when left out.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    path = folder / REPORT
+    write_text(path, report(run, strength=strength))
+    return path
+
+
+def report(run: RunRecord, *, strength: float | None = None) -> str:
+    """The report of a run, in Markdown. Where it was exported at another strength than it was measured at, it says so."""
+    title = f"# Unlearning report: {run.wording}"
+    parts = [title, _intro(run), "## Plan", _plan(run), "## Measurements", _tables(run), _NOTE]
+    if strength is not None and strength != run.change.strength:
+        parts.append(
+            f"**Exported at strength {strength:g}; these measurements were taken at strength {run.change.strength:g}.** "
+            f"Measure again with `lorasteer evaluate --change {run.id} --strength {strength:g}`."
+        )
+    if run.remarks:
+        parts += ["## Remarks", _bullets(run.remarks)]
+    return "\n\n".join([*parts, "## To check it by", _pairs(_digests(run)), "## Made with", _pairs(run.versions)]) + "\n"
+
+
+def _intro(run: RunRecord) -> str:
+    asked = run.request.model_dump(mode="json", exclude_defaults=True)
+    target = ", ".join(f"{name} {_words(value)}" for name, value in asked.pop("target").items())
+    rest = "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in asked.items())
+    return f"Run {run.id} of {run.created}. Requested: {target}{'; ' if rest else ''}{rest}."
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _plan(run: RunRecord) -> str:
+    plan, training = run.plan, run.change.training
+    settings = ", ".join(f"{name} {_words(value)}" for name, value in plan.settings.items())
+    facts = [
+        f"Method {plan.method}, seed {plan.seed}, applied at strength {run.change.strength:g}.",
+        f"Settings: {settings or 'none'}.",
+        *plan.because,
+        f"Training: {training.steps} steps in {run.seconds:.3g} s, weights of step {training.kept_step} kept "
+        f"({training.reason or 'no training'}).",
+    ]
+    return _bullets(facts)
+
+
+def _tables(run: RunRecord) -> str:
+    """Metrics in groups of a few columns, so that a page can hold them; those that were not taken are left out."""
+    floor = {name: Spread(*values) for name, values in run.floor.items()}
+    names = [m.name for m in run.evaluations[-1].measurements if _taken(run.evaluations, m.name)] if run.evaluations else []
+    groups = [names[start : start + 6] for start in range(0, len(names), 6)]
+    return "\n\n".join(markdown_table(run.evaluations, group, floor=floor) for group in groups)
+
+
+def _taken(evaluations: tuple[Evaluation, ...], name: str) -> bool:
+    return any(m.name == name and m.value is not None for evaluation in evaluations for m in evaluation.measurements)
+
+
+def _digests(run: RunRecord) -> dict[str, str]:
+    sizes = ", ".join(f"{name} {size}" for name, size in run.sizes.items())
+    return {
+        "base model": run.base, "data": f"{run.data_digest} ({run.data})", "splits": f"{run.splits} ({sizes})",
+        "change": run.change.tensors, "plan": run.plan.digest,
+    }  # fmt: skip
+
+
+def _pairs(facts: dict[str, str]) -> str:
+    return _bullets([f"{name}: {value}" for name, value in facts.items()])
+
+
+def _bullets(lines: list[str] | tuple[str, ...]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
