@@ -6,18 +6,17 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import peft
 import torch
 from torch import Tensor, nn
 
 from lorasteer.changes import Change, adapter_change, weight_change
-from lorasteer.methods.objective import ForgetBatch, ForgetLoss, Pool, Pools, Step, anchor_loss, make_pools
+from lorasteer.changes.adapter import exactly, wrap_model
+from lorasteer.methods.objective import ForgetBatch, ForgetLoss, anchor_loss
+from lorasteer.methods.pools import Pool, Pools, Step, make_pools
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
-from lorasteer.methods.stopping import SEEN, Watch, make_watch
+from lorasteer.methods.stopping import Watch, make_watch
 from lorasteer.records import Plan, TrainingNotes
-from lorasteer.tasks.activations import Activations
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import check_rank, resolve_layers
 from lorasteer.tasks.prefix import Replay, Rows, replay
@@ -64,10 +63,8 @@ def train_adapter(
     check_rank(material.base.model, layers, settings.rank)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        config = peft.LoraConfig(
-            r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=list(layers)
-        )
-        wrapped: Any = peft.get_peft_model(material.base.view(), config)
+        config = {"r": settings.rank, "lora_alpha": settings.alpha, "lora_dropout": settings.dropout}
+        wrapped = wrap_model(material.base.view(), {**config, "target_modules": exactly(layers)})
     wrapped.eval()
     for name, module in wrapped.named_modules():
         if name.endswith("lora_dropout"):  # everything else, BatchNorm above all, stays as the base has it
@@ -117,7 +114,7 @@ def _train(
     with replay(learner.network, activations.cut, activations.shape) as run:
         watch = None
         if settings.stop_at is not None and forget_loss is not None:
-            watch = make_watch(learner.model, _quietly(learner.model, run), pools, _unseen(material, activations), plan, settings)
+            watch = make_watch(learner.model, _quietly(learner.model, run), pools, plan, settings)
         report = _fit(learner, run, pools, settings, forget_loss, plan, observers, watch)
     notes = TrainingNotes(
         steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
@@ -172,12 +169,6 @@ def step_loss(run: Replay, pools: Pools, step: Step, forget_loss: ForgetLoss | N
     return total
 
 
-def _unseen(material: Material, activations: Activations) -> tuple[Rows, Tensor]:
-    held_out = material.splits.validation
-    index = held_out.index[:: max(1, len(held_out.index) // SEEN)][:SEEN]
-    return activations.rows(held_out.part, index), material.inputs.labels(held_out.part, index)
-
-
 def _quietly(model: nn.Module, run: Replay) -> Replay:
     """The same function without the adapter's dropout."""
 
@@ -198,4 +189,3 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in busy:
             module.train()
-

@@ -15,9 +15,9 @@ class ObjectiveSettings(Settings):
 
     epochs: Annotated[int, Field(ge=0, le=1000)] = 10
     """Passes over the forget set at most; 0 changes nothing."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
     """Learning rate of AdamW."""
-    batch_size: Annotated[int, Field(gt=0)] = 256
+    batch_size: Annotated[int, Field(gt=0)] = 64
     """Forget examples per step, as many retain examples go beside them; a small set is cut into at least eight steps an epoch."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Weight decay of AdamW."""
@@ -27,8 +27,10 @@ class ObjectiveSettings(Settings):
     """Retain examples that hold the rest of the model in place; 0 uses none."""
     anchor: Literal["kl", "cross-entropy", "none"] = "kl"
     """What is asked of them: to answer as the base does (`kl`), to be classified rightly (`cross-entropy`), nothing (`none`)."""
-    anchor_weight: Annotated[float, Field(ge=0)] = 1.0
+    anchor_weight: Annotated[float, Field(ge=0)] = 5.0
     """Weight of the anchor beside the forget term."""
+    spare_weight: Annotated[float, Field(ge=0)] = 1.0
+    """With a direction: weight of the spared part of the target, as a multiple of the anchor's."""
     stop_at: Annotated[float, Field(ge=0, le=1)] | None = 0.0
     """Stop once forget accuracy is at or below this share of the base's (aim `remove`); None never stops early.
     With aim `match-unseen` any value stops at the accuracy of unseen examples."""

@@ -13,23 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from lorasteer.core.statistics import label_log_odds, rank_auc
-from lorasteer.methods.objective import Pools
+from lorasteer.methods.pools import Pool, Pools
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
-from lorasteer.tasks.prefix import Replay, Rows
+from lorasteer.tasks.prefix import Replay
 from lorasteer.tasks.tensors import Tensors
 from lorasteer.tasks.training import Progress, restore, snapshot
 
-CHECKS_PER_EPOCH = 2
-SEEN = 1000  # forget examples, and held-out examples, that a check looks at, at most
-BAND = 0.005  # how near to unseen examples' accuracy counts as equal
+CHECKS_PER_EPOCH = 12
+LEAST_STEPS = 4  # between two looks, which cost more than a step of a small forget set
+BAND = 0.005  # how near to the accuracy on unseen examples counts as equal
+LEAK = 0.04  # how far from 0.5 the area under the membership curve may lie
 FLOOR = 0.1  # retained accuracy lost, as a share of the base's, that is taken for a collapse
-PATIENCE = 6  # looks in a row below the floor before the run is given up: with an anchor a dip heals
+PATIENCE = 3  # epochs below the floor before the run is given up: with an anchor a dip heals
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not at all)."""
+    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not)."""
 
     forget: float
     retain: float
@@ -76,7 +77,7 @@ class Watch:
         self._below = self._below + 1 if reading.retain < self.floor else 0
         if score <= 0:
             self.reason = "aim reached"
-        elif self._below >= PATIENCE:
+        elif self._below >= PATIENCE * CHECKS_PER_EPOCH:
             self.reason = "retained accuracy collapsed; the best state was kept"
         return bool(self.reason)
 
@@ -85,51 +86,49 @@ class Watch:
         restore(self.model, self._best[1])
 
 
-def make_watch(
-    model: nn.Module, run: Replay, pools: Pools, unseen: tuple[Rows, Tensor], plan: Plan, settings: ObjectiveSettings
-) -> Watch:
+def make_watch(model: nn.Module, run: Replay, pools: Pools, plan: Plan, settings: ObjectiveSettings) -> Watch:
     """The watch for a plan's aim.
 
     Args:
         model: The model that learns.
         run: Remembered rows to logits.
         pools: Examples of the run.
-        unseen: Rows and labels of held-out examples.
         plan: Gives the aim.
         settings: Give the target and what the retained examples may lose.
     """
-    mostly = torch.nonzero(pools.forget.weights >= 0.5).reshape(-1)[:SEEN]
-    chosen = mostly if len(mostly) else torch.arange(min(SEEN, len(pools.forget)))
-    everything = torch.arange(len(pools.watched))
-    labels = pools.forget.labels[chosen]
+    base = read(pools, lambda pool: pool.reference)
 
     def look() -> Reading:
         with torch.no_grad():
-            forget = run(pools.forget.fetch(chosen)).float()
-            reading = Reading(_share(forget, labels), _share(run(pools.watched.fetch(everything)), pools.watched.labels))
-            return reading if plan.aim == "remove" else _beside_unseen(reading, forget, labels, run(unseen[0]).float(), unseen[1])
+            return read(pools, lambda pool: run(pool.fetch(torch.arange(len(pool)))).float())
 
-    base = _share(pools.forget.reference[chosen], labels)
-    kept = _share(pools.watched.reference, pools.watched.labels)
-
-    def score(reading: Reading) -> float:
-        lost = max(0.0, kept - settings.retain_within - reading.retain)
-        missed = reading.forget - (settings.stop_at or 0.0) * base if plan.aim == "remove" else _mismatch(reading)
+    def score(now: Reading) -> float:
+        lost = max(0.0, base.retain - settings.retain_within - now.retain)
+        missed = now.forget - (settings.stop_at or 0.0) * base.forget if plan.aim == "remove" else _mismatch(now, base)
         return max(0.0, missed) + lost
 
-    return Watch(model, look, score, (1 - FLOOR) * kept, max(1, len(pools) // CHECKS_PER_EPOCH))
+    return Watch(model, look, score, (1 - FLOOR) * base.retain, max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH))
 
 
-def _beside_unseen(reading: Reading, forget: Tensor, labels: Tensor, outside: Tensor, outside_labels: Tensor) -> Reading:
-    scores = label_log_odds(forget, labels), label_log_odds(outside, outside_labels)
-    return Reading(reading.forget, reading.retain, _share(outside, outside_labels), rank_auc(*scores))
+def read(pools: Pools, said: Callable[[Pool], Tensor]) -> Reading:
+    """A reading from what a model says about the pools the stop looks at."""
+    judged, watched = said(pools.judged), said(pools.watched)
+    shares = _share(judged, pools.judged.labels), _share(watched, pools.watched.labels)
+    if pools.unseen is None:
+        return Reading(*shares)
+    unseen = said(pools.unseen)
+    odds = label_log_odds(judged, pools.judged.labels), label_log_odds(unseen, pools.unseen.labels)
+    return Reading(*shares, _share(unseen, pools.unseen.labels), rank_auc(*odds))
 
 
-def _mismatch(reading: Reading) -> float:
-    """How far forget examples are from unseen ones, in accuracy and in confidence; 0 within the band."""
-    assert reading.unseen is not None and reading.membership is not None
-    gap = max(0.0, abs(reading.forget - reading.unseen) - BAND)
-    return gap + max(0.0, abs(reading.membership - 0.5) - 2 * BAND)
+def _mismatch(now: Reading, base: Reading) -> float:
+    """How far forget examples are from unseen ones in accuracy and confidence, and what unseen ones lost; 0 within the band."""
+    assert now.unseen is not None
+    assert now.membership is not None
+    assert base.unseen is not None
+    gap = max(0.0, abs(now.forget - base.unseen) - BAND)
+    leak = max(0.0, abs(now.membership - 0.5) - LEAK)
+    return gap + leak + max(0.0, base.unseen - BAND - now.unseen)
 
 
 def _share(logits: Tensor, labels: Tensor) -> float:

@@ -8,18 +8,22 @@ the last one filled up, so the numbers of an example do not depend on which othe
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from lorasteer.errors import PlanError
 from lorasteer.tasks.base import Base
+from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Cut, Rows, find_cut, record
 from lorasteer.tasks.rows import DiskRows, MemoryRows, RowStore
 from lorasteer.tasks.splits import Index, Part
@@ -70,7 +74,7 @@ class Activations:
     seconds: float = 0.0
     """Time spent computing rows that were not remembered, in total."""
     _stores: dict[Part, RowStore] = field(default_factory=dict)
-    _spill: tempfile.TemporaryDirectory[str] | None = None
+    _spill: Path | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -117,8 +121,9 @@ class Activations:
         if self.folder is not None:
             return self.folder
         if self._spill is None:
-            self._spill = tempfile.TemporaryDirectory(prefix="lorasteer-")
-        return Path(self._spill.name)
+            self._spill = Path(tempfile.mkdtemp(prefix="lorasteer-"))
+            weakref.finalize(self, shutil.rmtree, self._spill, ignore_errors=True)
+        return self._spill
 
     def _row_bytes(self) -> int:
         rows = record(self.base.model, self.cut, self.inputs.batch("train", np.zeros(2, np.int64)))
@@ -154,16 +159,23 @@ class Memory:
         Raises:
             PlanError: A layer is no module of the model.
         """
-        key = tuple(layers)
+        head = self._head
+        key = head if layers and set(layers) <= set(head) else tuple(layers)  # one set of rows for all changes of the head
         if key not in self._cuts:
-            self._cuts[key] = find_cut(self.base.model, layers, self.inputs.batch("train", np.arange(_PROBE)))
+            self._cuts[key] = find_cut(self.base.model, key, self.inputs.batch("train", np.arange(_PROBE)))
         cut = self._cuts[key]
         if cut.boundary not in self._by_boundary:
             self._by_boundary[cut.boundary] = Activations(self.base, self.inputs, cut, self.folder, self.memory_budget)
         return self._by_boundary[cut.boundary]
 
+    @cached_property
+    def _head(self) -> tuple[str, ...]:
+        try:
+            return classifier_head(self.base.model)
+        except PlanError:
+            return ()
+
     @property
     def seconds(self) -> float:
         """Time spent computing activations so far, over all cuts."""
         return sum(activations.seconds for activations in self._by_boundary.values())
-

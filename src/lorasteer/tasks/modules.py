@@ -17,7 +17,7 @@ def classifier_head(model: nn.Module) -> tuple[str, ...]:
     Raises:
         PlanError: The model does not end in a linear layer.
     """
-    leaves = [(name, module) for name, module in model.named_modules() if next(module.parameters(recurse=False), None) is not None]
+    leaves = [(name, module) for name, module in model.named_modules() if any(True for _ in module.parameters(recurse=False))]
     head: list[str] = []
     for name, module in reversed(leaves):
         if not isinstance(module, nn.Linear):
@@ -67,7 +67,9 @@ def check_rank(model: nn.Module, layers: Sequence[str], rank: int) -> None:
         limit = rank_limit(model.get_submodule(layer))
         if rank > limit:
             others = "" if len(layers) == 1 else f", or leave {layer!r} out of plan.layers"
-            raise PlanError(f"adapter rank {rank} is larger than layer {layer!r} allows ({limit}). Choose rank <= {limit}{others}.")
+            raise PlanError(
+                f"adapter rank {rank} is larger than layer {layer!r} allows ({limit}). Choose rank <= {limit}{others}."
+            )
 
 
 def rank_limit(module: nn.Module) -> int:

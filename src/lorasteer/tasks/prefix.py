@@ -3,9 +3,9 @@
 Everything before the first adapted module says the same thing at every step. A `Cut` names a module through whose input all
 information flows; `record` keeps that input for some examples, and `replay` runs the model from there on. It works on any
 `nn.Module`: while replaying, modules that ran before the boundary answer with tensors that have a shape but no numbers (torch's
-meta device), so what lies between them costs nothing, and the boundary's input is replaced by what was remembered. That the cut is
-right is not assumed but shown: each candidate is compared with the full forward pass before it is taken, and the next outer module
-is tried where the two differ (a skip connection goes round the boundary).
+meta device), so what lies between them costs nothing, and the boundary's input is replaced by what was remembered. That the cut
+is right is not assumed but shown: each candidate is compared with the full forward pass before it is taken, and the next outer
+module is tried where the two differ (a skip connection goes round the boundary).
 """
 
 from __future__ import annotations

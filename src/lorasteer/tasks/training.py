@@ -48,8 +48,8 @@ class FitSettings(Settings):
     """Largest norm of the gradient; None does not clip."""
     augmentation: str = "none"
     """Random change of the training images, by name: `none`, `crop`, `flip-crop`."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic: fp32, or bf16 autocast with channels-last images."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic: fp32, bf16 autocast with channels-last images, or the faster of them, measured before training (`auto`)."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def fit(
     seed: int,
     observers: Sequence[Observer] = (),
     checkpoint: Path | None = None,
+    identity: str = "",
 ) -> FitReport:
     """Minimise a loss over the parameters of `model` that require a gradient.
 
@@ -129,7 +130,9 @@ def fit(
         settings: Numbers of the run.
         seed: Fixes order, augmentation and dropout.
         observers: Called after every step; a true answer stops the run.
-        checkpoint: File to write after every epoch and to resume from; one of other settings or seed is ignored.
+        checkpoint: File to write after every epoch and to resume from; one of another run is ignored: of other settings, seed,
+            starting weights, steps per epoch, or identity.
+        identity: What else makes this run what it is, such as the digest of its examples.
 
     Returns:
         How the run ended. The model holds the weights of `kept_step`.
@@ -139,8 +142,9 @@ def fit(
     """
     started = time.perf_counter()
     state = _State(_optimizer(model, settings))
-    key = settings.model_dump_json() + f" seed {seed}"
+    key = ""
     if checkpoint is not None:
+        key = f"{settings.digest} seed {seed} start {digest_of(snapshot(model))} steps {len(batches)} {identity}"
         _resume(model, state, checkpoint, key)
     reason: Literal["finished", "stopped", "diverged"] = "finished"
     _keep_safe(model, state)
@@ -173,21 +177,25 @@ def _run_epoch(
     torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
     generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
     every_step = _trainable_numbers(model) < SNAPSHOT_EVERY_STEP
-    _keep_safe(model, state)
-    seen: list[float] = []
+    stopped, seen = False, list[float]()
     for batch in batches.epoch(generator):
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
             value = loss(batch)
         seen.append(value.item())
         if not math.isfinite(seen[-1]):
             return "diverged"
-        if every_step:
+        if every_step or len(seen) == 1:
             _keep_safe(model, state)
         _step(model, state, value, settings, len(batches) * settings.epochs)
         progress = Progress(state.step, len(batches) * settings.epochs, state.epoch + 1, settings.epochs, seen[-1])
         # every observer is told of every step, also when an earlier one asks to stop
-        if any([observe(progress) for observe in observers]):
-            return "stopped"
+        stopped = max([bool(observe(progress)) for observe in observers], default=False)
+        if stopped:
+            break
+    if not _is_finite(model):  # a finite loss may have a gradient that is not
+        return "diverged"
+    if stopped:
+        return "stopped"
     state.epoch += 1
     state.losses += (sum(seen) / max(1, len(seen)),)
     return "finished"
@@ -248,6 +256,11 @@ def restore(model: nn.Module, kept: Tensors) -> None:
     with torch.no_grad():
         for name, value in kept.items():
             changing[name].copy_(value)
+
+
+def _is_finite(model: nn.Module) -> bool:
+    changing = (*trainable(model).values(), *model.buffers())
+    return all(bool(tensor.isfinite().all()) for tensor in changing)
 
 
 def _keep_safe(model: nn.Module, state: _State) -> None:

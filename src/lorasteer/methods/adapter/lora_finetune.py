@@ -1,7 +1,7 @@
 """LoRA fine-tuned on retained examples only.
 
-Paper: the seed paper's Table 1 row; also Mittal, arXiv 2411.11907, without its pruning. Nothing pushes the forget set away, so what
-is forgotten is forgotten by drift; the row stands in every table to show how much that is.
+Paper: the seed paper's Table 1 row; also Mittal, arXiv 2411.11907, without its pruning. Nothing pushes the forget set away, so
+what is forgotten is forgotten by drift; the row stands in every table to show how much that is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class RetainFinetuneSettings(AdapterSettings):
     """What is asked of them: to be classified rightly."""
 
 
-@METHODS.add("lora-finetune", family="adapter", tasks={"vision"}, needs={"labels", "retain"}, paper="arXiv:2411.11907", forgets=False)
+@METHODS.add(
+    "lora-finetune", family="adapter", tasks={"vision"}, needs={"labels", "retain"}, paper="arXiv:2411.11907", forgets=False
+)
 @dataclass(frozen=True)
 class RetainFinetune:
     """Train LoRA on retained examples only; whatever is forgotten is forgotten by drift."""

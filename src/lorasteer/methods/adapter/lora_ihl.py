@@ -1,7 +1,7 @@
 """LoRA trained with the inverted hinge loss (IHL).
 
-Paper: Cha et al., ICLR 2025, arXiv 2408.06621. Differs from the authors' code in: softmax always explicit; margin limited to (0, 1];
-a small retain sample anchors the rest (KL to the base by default, cross-entropy as in their code on request) and training stops
+Paper: Cha et al., ICLR 2025, arXiv 2408.06621. Differs from the authors' code in: softmax always explicit; margin limited to
+(0, 1]; a small retain sample anchors the rest (KL to the base by default, cross-entropy as in their code on request) and training stops
 once the aim is met, because on forget data alone the loss collapses the model as gradient ascent does.
 """
 
@@ -29,7 +29,7 @@ class InvertedHingeSettings(AdapterSettings):
     """Settings of `lora-ihl`."""
 
     margin: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """How far, in probability, the strongest rival must lead; in (0, 1], because above 1 the hinge never closes and nothing changes."""
+    """How far, in probability, the strongest rival must lead. Above 1 the hinge never closes and nothing changes, so it is refused."""
 
 
 @METHODS.add("lora-ihl", family="adapter", tasks={"vision"}, needs={"labels"}, paper="arXiv:2408.06621")

@@ -1,7 +1,7 @@
 """LoRA taught the base's own answer with the label taken out (DELETE's target).
 
-Paper: Zhou et al., DELETE, CVPR 2025. Differs from the authors' code in: LoRA instead of all weights, AdamW instead of SGD, and a KL
-anchor on a small retain sample, which the authors do not use.
+Paper: Zhou et al., DELETE, CVPR 2025. Differs from the authors' code in: LoRA instead of all weights, AdamW instead of SGD, and
+a KL anchor on a small retain sample, which the authors do not use.
 """
 
 from __future__ import annotations

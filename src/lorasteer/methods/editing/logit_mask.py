@@ -1,7 +1,7 @@
 """Logit mask: the output bias of each forgotten class lowered by so much that it can never win.
 
-Paper: none; the free baseline. It forgets classes perfectly and costs nothing, and it removes nothing: the features still tell the
-class apart. A method that does not beat it beyond accuracy has shown nothing.
+Paper: none; the free baseline. It forgets classes perfectly and costs nothing, and it removes nothing: the features still tell
+the class apart. A method that does not beat it beyond accuracy has shown nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class LogitMask:
         layer, rows = output_layer(material), target_classes(material, "logit-mask")
         bias = material.base.model.state_dict().get(f"{layer}.bias")
         if bias is None:
-            raise PlanError(f"'logit-mask' needs an output bias, but layer {layer!r} has none. Choose 'zeroing' or a LoRA method.")
+            raise PlanError(
+                f"'logit-mask' needs an output bias; layer {layer!r} has none. Choose 'zeroing' or a LoRA method."
+            )
         masked = bias.clone()
         masked[rows] += self.settings.offset
         return weight_change(material.base, {f"{layer}.bias": masked}, plan=plan, strength=plan.strength)

@@ -1,7 +1,7 @@
 """NegGrad+: descend on retained examples while ascending on the forget set.
 
-Paper: Kurmanji et al., SCRUB, NeurIPS 2023, arXiv 2302.09880: alpha * CE(retain) - (1 - alpha) * CE(forget), one batch of each per
-step. alpha has to be near 1 (0.95 to 0.9999 in the authors' notebooks); at 0.5 the model collapses.
+Paper: Kurmanji et al., SCRUB, NeurIPS 2023, arXiv 2302.09880: alpha * CE(retain) - (1 - alpha) * CE(forget), one batch of each
+per step. alpha has to be near 1 (0.95 to 0.9999 in the authors' notebooks); at 0.5 the model collapses.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Random labels: teach all weights a wrong class for each forget example, and the right ones for retained examples.
 
-Paper: Golatkar et al., CVPR 2020, arXiv 1911.04933; amnesiac unlearning, Graves et al., AAAI 2021. The wrong class is drawn once per
-example and never equals the true one (one reference code redraws each epoch and may draw the true class).
+Paper: Golatkar et al., CVPR 2020, arXiv 1911.04933; amnesiac unlearning, Graves et al., AAAI 2021. The wrong class is drawn once
+per example and never equals the true one (one reference code redraws each epoch and may draw the true class).
 """
 
 from __future__ import annotations

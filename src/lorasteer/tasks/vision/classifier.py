@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lorasteer.errors import DataError, StoreError, TrainingDiverged, WeightsError
 from lorasteer.tasks.base import Base, BaseRecord
 from lorasteer.tasks.outputs import logits_of
+from lorasteer.tasks.precision import fastest_precision
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, hold_out
 from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit
 from lorasteer.tasks.vision.augment import AUGMENTATIONS
@@ -132,7 +133,7 @@ def train_classifier(
     Args:
         data: Images and labels.
         model: Registered model or `package.module:factory`.
-        settings: Numbers of the training.
+        settings: Numbers of the training; a precision of `auto` is measured first, and the record holds what was chosen.
         seed: Seed of initialisation, order and augmentation.
         options: Options of the model's factory.
         validation_share: Share of each class of the training part that is held out.
@@ -158,11 +159,14 @@ def train_classifier(
         torch.manual_seed(seed)
         network = build_model(model, len(data.classes), data.shape, **draft.options)
     inputs = ImageInputs(data, draft.preprocess)
+    if settings.precision == "auto":
+        batch = inputs.batch("train", index[: settings.batch_size])
+        settings = settings.model_copy(update={"precision": fastest_precision(network, batch)})
     report = _fit_classifier(network, ImageBatches(inputs, index, settings), settings, seed, observers, checkpoint)
     if report.reason == "diverged":
         raise TrainingDiverged(report.steps, report.kept_step)
     seconds = round(time.perf_counter() - started, 3)
-    base = Base(draft.model_copy(update={"seconds": seconds}), network)
+    base = Base(draft.model_copy(update={"seconds": seconds, "fit": settings}), network)
     return Base(base.record.model_copy(update={"weights": base.digest}), base.model)
 
 
@@ -181,7 +185,8 @@ def _fit_classifier(
         pixels, labels = batch
         return F.cross_entropy(logits_of(network(pixels)).float(), labels)
 
-    report = fit(network, batches, loss, settings, seed=seed, observers=observers, checkpoint=checkpoint)
+    identity = hashlib.sha256(f"{batches.inputs.digest} ".encode() + batches.index.tobytes()).hexdigest()
+    report = fit(network, batches, loss, settings, seed=seed, observers=observers, checkpoint=checkpoint, identity=identity)
     network.eval().to(memory_format=torch.contiguous_format)
     return report
 

@@ -1,0 +1,24 @@
+"""Run experiments by name: `python -m benchmarks table1 pretrained speed`; all of them when none is named."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import pretrained, speed, table1
+
+EXPERIMENTS = {"table1": table1.main, "pretrained": pretrained.main, "speed": speed.main}
+
+
+def main(names: list[str]) -> int:
+    """Run the named experiments in their order."""
+    unknown = [name for name in names if name not in EXPERIMENTS]
+    if unknown:
+        print(f"unknown experiment {unknown[0]!r}; allowed: {', '.join(EXPERIMENTS)}.", file=sys.stderr)
+        return 2
+    for name in names or list(EXPERIMENTS):
+        EXPERIMENTS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
