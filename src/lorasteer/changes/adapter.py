@@ -14,7 +14,7 @@ import peft
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
-from lorasteer.changes.contract import READERS, check_base, check_strength
+from lorasteer.changes.contract import READERS, check_base, check_strength, check_tensors
 from lorasteer.records import ChangeRecord, Plan, TrainingNotes
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tensors
@@ -118,13 +118,19 @@ def adapter_change(
         training: How its training ended.
         strength: Strength it is applied at unless another is asked for.
     """
-    tensors: Tensors = {name: value.detach().clone() for name, value in peft.get_peft_model_state_dict(wrapped).items()}
+    # embeddings are never adapted; "auto" would look for the model's configuration on disk and on the hub
+    state = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+    tensors: Tensors = {name: value.detach().clone() for name, value in state.items()}
     config = plain_config(wrapped.peft_config[NAME])
     record = ChangeRecord(
-        kind="adapter", base=base.digest, tensors=digest_of(tensors, extra=json.dumps(config, sort_keys=True)), plan=plan,
+        kind="adapter", base=base.digest, tensors=_digest(tensors, config), plan=plan,
         strength=strength, trainable=sum(tensor.numel() for tensor in tensors.values()), training=training or TrainingNotes(),
     )  # fmt: skip
     return AdapterChange(record, config, tensors)
+
+
+def _digest(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
+    return digest_of(tensors, extra=json.dumps(dict(config), sort_keys=True))
 
 
 def plain_config(config: Any) -> dict[str, Any]:
@@ -139,7 +145,9 @@ def _is_plain(value: Any) -> bool:
 
 def _read(record: ChangeRecord, folder: Path) -> AdapterChange:
     tensors, _ = read_tensors(folder / "adapter_model.safetensors")
-    return AdapterChange(record, json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")), tensors)
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    check_tensors(record, _digest(tensors, config), folder)
+    return AdapterChange(record, config, tensors)
 
 
 READERS["adapter"] = _read

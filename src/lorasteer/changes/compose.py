@@ -10,7 +10,7 @@ import peft
 from torch import nn
 
 from lorasteer.changes.adapter import NAME, AdapterChange, adapter_change, lora_config, wrap_model
-from lorasteer.changes.contract import READERS, Change, check_base, check_strength
+from lorasteer.changes.contract import MAX_STRENGTH, READERS, Change, check_base, check_strength
 from lorasteer.changes.weights import WeightChange
 from lorasteer.errors import PlanError
 from lorasteer.records import ChangeRecord
@@ -42,9 +42,9 @@ class ComposedChange:
         check_base(self.record, base)
         factor = check_strength(self.record.strength if strength is None else strength)
         model = self._weighted(base.view(), factor)
-        if self.adapter is None or factor * self.adapter.record.strength == 0:
+        if self.adapter is None or not _times(self.adapter, factor):
             return model
-        wrapped: nn.Module = self.adapter.wrap(model, factor * self.adapter.record.strength)
+        wrapped: nn.Module = self.adapter.wrap(model, _times(self.adapter, factor))
         return wrapped
 
     def merged(self, base: Base, *, strength: float | None = None) -> nn.Module:
@@ -52,13 +52,13 @@ class ComposedChange:
         check_base(self.record, base)
         factor = check_strength(self.record.strength if strength is None else strength)
         model = self._weighted(base.copy(), factor)
-        if self.adapter is not None and factor:
-            model = self.adapter.wrap(model, factor * self.adapter.record.strength).merge_and_unload()
+        if self.adapter is not None and _times(self.adapter, factor):
+            model = self.adapter.wrap(model, _times(self.adapter, factor)).merge_and_unload()
         return model.eval().requires_grad_(False)
 
     def _weighted(self, model: nn.Module, factor: float) -> nn.Module:
         for change in self.weights:
-            change.put_on(model, min(1.5, factor * change.record.strength))
+            change.put_on(model, _times(change, factor))
         return model
 
     def write(self, folder: Path) -> None:
@@ -67,9 +67,9 @@ class ComposedChange:
             (folder / f"part{number}").mkdir()
             part.write(folder / f"part{number}")
 
-    def parts(self) -> tuple[Change, ...]:
+    def parts(self) -> tuple[WeightChange | AdapterChange, ...]:
         """The parts in the order in which they are applied."""
-        return (*self.weights, *([self.adapter] if self.adapter else []))
+        return (*self.weights, self.adapter) if self.adapter else self.weights
 
     def at(self, strength: float) -> ComposedChange:
         """The same parts with another factor on all of them."""
@@ -104,7 +104,7 @@ def compose(base: Base, changes: Sequence[Change]) -> Change:
     adapter = _join(base, adapters) if adapters else None
     if adapter is not None and not weights:
         return adapter
-    parts = [part.record for part in (*weights, *([adapter] if adapter else []))]
+    parts = [part.record for part in ((*weights, adapter) if adapter else weights)]
     tensors = digest_of({}, extra=" ".join(f"{part.tensors}@{part.strength}" for part in parts))
     trainable = sum(part.trainable for part in parts)
     record = ChangeRecord(kind="composed", base=base.digest, tensors=tensors, trainable=trainable, parts=tuple(parts))
@@ -114,12 +114,16 @@ def compose(base: Base, changes: Sequence[Change]) -> Change:
 def _flatten(change: Change) -> Sequence[Change]:
     if not isinstance(change, ComposedChange):
         return [change]
-    factor = change.record.strength
-    return [part.at(min(1.5, part.record.strength * factor)) for part in change.parts()]
+    return [part.at(_times(part, change.record.strength)) for part in change.parts()]
+
+
+def _times(part: Change, factor: float) -> float:
+    """A part's own strength times a factor, held at the largest strength a change may have."""
+    return min(MAX_STRENGTH, factor * part.record.strength)
 
 
 def _join(base: Base, adapters: Sequence[AdapterChange]) -> AdapterChange:
-    """PEFT's `cat` combination: exact, ranks add up. (`linear` is not the sum of the updates.)"""
+    """PEFT's `cat` combination: exact, ranks add up; `linear` would not be the sum of the updates."""
     if len(adapters) == 1:
         return adapters[0]
     wrapped = wrap_model(base.view(), adapters[0].config, name="part0")

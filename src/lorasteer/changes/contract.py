@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self
 
+from pydantic import ValidationError
 from torch import nn
 
 from lorasteer.errors import StoreError, WeightsError
-from lorasteer.records import ChangeRecord
+from lorasteer.records import ChangeRecord, first_problem
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.tensors import file_digest, replacing_folder, write_text
 
@@ -18,7 +19,7 @@ MAX_STRENGTH = 1.5
 
 
 class Change(Protocol):
-    """What unlearning made of a base: can be applied at any strength, saved, hashed and composed; the base is never written to."""
+    """What unlearning made of a base: can be applied at any strength, saved, hashed, composed; the base is never written to."""
 
     @property
     def record(self) -> ChangeRecord:
@@ -67,8 +68,8 @@ def check_base(record: ChangeRecord, base: Base) -> None:
     """
     if record.base != base.digest:
         raise WeightsError(
-            f"the change was made for base {record.base[:12]}, got base {base.digest[:12]}; weights of equal shape are not enough. "
-            "Load the base it was made for."
+            f"the change was made for base {record.base[:12]}, got base {base.digest[:12]}; "
+            "weights of equal shape are not enough. Load the base it was made for."
         )
 
 
@@ -81,6 +82,19 @@ def check_strength(strength: float) -> float:
     if 0 <= strength <= MAX_STRENGTH:
         return strength
     raise WeightsError(f"strength {strength} is outside [0, {MAX_STRENGTH}]; choose a number in that range.")
+
+
+def check_tensors(record: ChangeRecord, digest: str, folder: Path) -> None:
+    """Refuse numbers other than those the record describes, whatever the list of files says.
+
+    Raises:
+        WeightsError: The digests differ.
+    """
+    if digest != record.tensors:
+        raise WeightsError(
+            f"the numbers in {folder} have digest {digest[:12]}, but change.json says {record.tensors[:12]}; they were altered. "
+            "Restore the folder."
+        )
 
 
 def save_change(change: Change, folder: Path) -> Path:
@@ -117,7 +131,8 @@ def load_change(folder: Path | str, base: Base | None = None) -> Change:
         content = json.loads(path.read_text(encoding="utf-8"))
         record, files = ChangeRecord.model_validate(content["change"]), dict(content["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is damaged: {error}. Restore the folder from where it was saved.") from error
+        problem = first_problem(error) if isinstance(error, ValidationError) else error
+        raise WeightsError(f"{path} is damaged: {problem}. Restore the folder from where it was saved.") from error
     for name, digest in files.items():
         _check_file(folder, name, digest)
     if base is not None:
@@ -132,5 +147,6 @@ def _check_file(folder: Path, name: str, digest: str) -> None:
     found = file_digest(folder / name)
     if found != digest:
         raise WeightsError(
-            f"{folder / name} has sha256 {found[:12]}, but change.json says {str(digest)[:12]}; it was altered. Restore the folder."
+            f"{folder / name} has sha256 {found[:12]}, but change.json says {str(digest)[:12]}; it was altered. "
+            "Restore the folder."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from lorasteer.changes.contract import READERS, check_base, check_strength
+from lorasteer.changes.contract import READERS, check_base, check_strength, check_tensors
 from lorasteer.errors import WeightsError
 from lorasteer.records import ChangeRecord, Plan, TrainingNotes
 from lorasteer.tasks.base import Base
@@ -115,7 +115,9 @@ def weight_change(
     old = base.model.state_dict()
     for name, value in values.items():
         if name not in old or old[name].shape != value.shape:
-            raise WeightsError(f"no tensor {name!r} of shape {tuple(value.shape)} in this base; use the base's own names and shapes.")
+            raise WeightsError(
+                f"no tensor {name!r} of shape {tuple(value.shape)} in this base; use the base's own names and shapes."
+            )
         tensors.update(_difference(name, old[name], value.detach()))
     record = ChangeRecord(
         kind="weights", base=base.digest, tensors=digest_of(tensors), plan=plan, strength=strength,
@@ -125,7 +127,7 @@ def weight_change(
 
 
 def _difference(name: str, old: Tensor, new: Tensor) -> Tensors:
-    changed = (new != old).reshape(-1)
+    changed = ((new != old) | (new.signbit() != old.signbit())).reshape(-1)  # -0.0 equals 0.0 but is another number to the bit
     count = int(changed.sum())
     if count == 0:
         return {}
@@ -137,6 +139,7 @@ def _difference(name: str, old: Tensor, new: Tensor) -> Tensors:
 
 def _read(record: ChangeRecord, folder: Path) -> WeightChange:
     tensors, _ = read_tensors(folder / "weights.safetensors")
+    check_tensors(record, digest_of(tensors), folder)
     return WeightChange(record, tensors)
 
 

@@ -81,7 +81,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mappin
     """
     whole = {name: tensor.detach().contiguous().cpu().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        safetensors.torch.save_file(whole, temporary, metadata=dict(metadata or {}))
+        safetensors.torch.save_file(whole, temporary, metadata=dict(metadata) if metadata else None)  # {} makes a broken header
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
