@@ -15,4 +15,4 @@ def help_of(command: Callable[..., object]) -> str:
     Args:
         command: A function whose docstring may have a section `Example:`.
     """
-    return (inspect.getdoc(command) or "").replace("Example:\n", f"{KEEP}Example:\n")
+    return (inspect.getdoc(command) or "").replace("Example:\n", f"Example:\n\n{KEEP}")

@@ -20,7 +20,7 @@ from lorasteer.tasks.tensors import replacing_folder
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def export_adapter(change: Change, folder: Path, *, strength: float | None = None) -> Path:
+def export_adapter(change: Change, folder: Path | str, *, strength: float | None = None) -> Path:
     """Write an adapter that `PeftModel.from_pretrained(model, folder)` loads, `model` being the base's network.
 
     The strength goes into the adapter's alpha, so that stock PEFT, which knows no strength, gives the model at that strength.
@@ -42,9 +42,9 @@ def export_adapter(change: Change, folder: Path, *, strength: float | None = Non
         )
     strength = check_strength(change.record.strength if strength is None else strength)
     scaled = AdapterChange(change.record, _scaled(change.config, strength), change.tensors)
-    with replacing_folder(folder) as temporary:
+    with replacing_folder(Path(folder)) as temporary:
         scaled.write(temporary)
-    return folder
+    return Path(folder)
 
 
 def _scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:

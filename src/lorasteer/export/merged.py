@@ -12,7 +12,7 @@ from lorasteer.tasks.tensors import replacing_folder, write_text
 MERGED_FILES = ("model.safetensors", "base.json", "export.json")
 
 
-def export_merged(change: Change, base: Base, folder: Path, *, strength: float | None = None) -> Path:
+def export_merged(change: Change, base: Base, folder: Path | str, *, strength: float | None = None) -> Path:
     """Write `model.safetensors`, `base.json` and `export.json`; `load_base` reads the folder.
 
     The record keeps what is still true of the model (architecture, classes, data, preprocessing) and states no recipe, because
@@ -36,7 +36,7 @@ def export_merged(change: Change, base: Base, folder: Path, *, strength: float |
         "strength": change.record.strength if strength is None else strength,
         "weights": merged.digest,
     }
-    with replacing_folder(folder) as temporary:
+    with replacing_folder(Path(folder)) as temporary:
         save_base(merged, temporary)
         write_text(temporary / "export.json", json.dumps(origin, indent=1, sort_keys=True))
-    return folder
+    return Path(folder)
