@@ -45,7 +45,7 @@ check: $(STAMP) ## Format, lint, types, layers, freshness of generated docs
 	@echo "check: generated docs"; $(BIN)/python -m scripts.docs --check
 
 bench: $(STAMP) ## Run the experiments behind the README's tables
-	@$(BIN)/lorasteer bench
+	@$(BIN)/python -m benchmarks $(EXPERIMENTS)
 
 docs: $(STAMP) ## Build the documentation into site/
 	@echo "docs: building"; NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

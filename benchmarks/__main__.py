@@ -1,4 +1,4 @@
-"""Run experiments by name: `python -m benchmarks table1 pretrained speed`; all of them when none is named."""
+"""Run experiments by name: `python -m benchmarks table1 speed`; all of them when none is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import sys
 
 from benchmarks import pretrained, speed, table1
 
-EXPERIMENTS = {"table1": table1.main, "pretrained": pretrained.main, "speed": speed.main}
+EXPERIMENTS = {
+    "table1": table1.main,
+    "speed": speed.main,
+    "cat": pretrained.main_cat,
+    "random": pretrained.main_random,
+    "directions": pretrained.main_directions,
+}
 
 
 def main(names: list[str]) -> int:

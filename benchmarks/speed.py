@@ -84,7 +84,10 @@ def subset(data: ImageData, count: int) -> ImageData:
     """The first examples of the training part only."""
     part = data.train
     kept = Examples(
-        part.images[:count], part.labels[:count], part.ids[:count], {name: column[:count] for name, column in part.attributes.items()}
+        part.images[:count],
+        part.labels[:count],
+        part.ids[:count],
+        {name: column[:count] for name, column in part.attributes.items()},
     )
     return replace(data, train=kept)
 
@@ -92,9 +95,7 @@ def subset(data: ImageData, count: int) -> ImageData:
 def round_on(base: Base, data: ImageData, target: Target, retain: int = RETAIN) -> tuple[float, float]:
     """First and later round on a fresh workbench: unlearning and the quick evaluation together, median of three later ones."""
     bench = Workbench(base, data)
-    request = Request(
-        target=target, intensity=0.5, aim="remove", settings={**SETTINGS, "retain": retain, "epochs": 2}
-    )
+    request = Request(target=target, intensity=0.5, aim="remove", settings={**SETTINGS, "retain": retain, "epochs": 2})
     times = []
     for _ in range(4):
         started = time.perf_counter()

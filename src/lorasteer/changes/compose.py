@@ -104,7 +104,7 @@ def compose(base: Base, changes: Sequence[Change]) -> Change:
     adapter = _join(base, adapters) if adapters else None
     if adapter is not None and not weights:
         return adapter
-    parts = [part.record for part in ((*weights, adapter) if adapter else weights)]
+    parts = [*(part.record for part in weights), *([adapter.record] if adapter else [])]
     tensors = digest_of({}, extra=" ".join(f"{part.tensors}@{part.strength}" for part in parts))
     trainable = sum(part.trainable for part in parts)
     record = ChangeRecord(kind="composed", base=base.digest, tensors=tensors, trainable=trainable, parts=tuple(parts))

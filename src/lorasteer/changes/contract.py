@@ -97,12 +97,13 @@ def check_tensors(record: ChangeRecord, digest: str, folder: Path) -> None:
         )
 
 
-def save_change(change: Change, folder: Path) -> Path:
+def save_change(change: Change, folder: Path | str) -> Path:
     """Write a change so that the folder appears whole or not at all: numbers, then `change.json` with the digest of each file.
 
     Raises:
         StoreError: The folder cannot be written; an older one at the same path is kept.
     """
+    folder = Path(folder)
     with replacing_folder(folder) as temporary:
         change.write(temporary)
         written = sorted(path for path in temporary.rglob("*") if path.is_file())

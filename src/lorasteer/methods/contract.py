@@ -5,24 +5,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from lorasteer.changes import Change
 from lorasteer.errors import PlanError
-from lorasteer.records import Plan, Settings, first_problem
+from lorasteer.records import Plan, first_problem
+from lorasteer.records import Settings as SettingsRecord
 from lorasteer.registry import Registry
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.training import Observer
 
 
 class Method(Protocol):
-    """What a registered class offers. It is made with its settings and used once."""
-
-    Settings: ClassVar[type[Settings]]
-
-    def __init__(self, settings: Any) -> None: ...
+    """A registered method with its settings, used once."""
 
     def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
         """Make a change of the base.
@@ -35,6 +32,19 @@ class Method(Protocol):
         ...
 
 
+class MethodKind(Protocol):
+    """What `METHODS.add` registers: a class that is made with its settings and names their class."""
+
+    @property
+    def Settings(self) -> type[SettingsRecord]:  # noqa: N802 - an attribute that holds a class
+        """The method's settings; their field docstrings become its help."""
+        ...
+
+    def __call__(self, settings: Any, /) -> Method:
+        """Make the method."""
+        ...
+
+
 def _import_families() -> None:
     """Import every module of every family, so that each method's decorator runs."""
     package = importlib.import_module("lorasteer.methods")
@@ -42,7 +52,7 @@ def _import_families() -> None:
         importlib.import_module(found.name)
 
 
-METHODS: Registry[type[Method]] = Registry(
+METHODS: Registry[MethodKind] = Registry(
     "method",
     required_facts=("family", "tasks", "needs", "paper"),
     allowed_facts={"reconstruction": False, "forgets": True, "scope": frozenset({"class", "examples"})},
@@ -61,7 +71,7 @@ METHODS: Registry[type[Method]] = Registry(
 """
 
 
-def settings_of(method: str, values: dict[str, Any]) -> Settings:
+def settings_of(method: str, values: dict[str, Any]) -> SettingsRecord:
     """The settings of a method from plain values, defaults filled in.
 
     Raises:

@@ -130,6 +130,11 @@ def make_pools(
     forget = draw.pool("train", forget_set[chosen], weights[chosen], chosen)
     keep = [(sample, np.ones(len(sample))), (forget_set[spared], settings.spare_weight * (1 - weights[spared]))]
     wanted = [group for group in keep if len(group[0])] if settings.anchor != "none" else []
+    if not forgets and not wanted:
+        raise PlanError(
+            f"method {plan.method!r} needs 'retain': it learns from retained examples only, got retain {settings.retain} and "
+            f"anchor {settings.anchor!r}. Set retain above 0 and an anchor."
+        )
     # a small set is cut into at least eight batches, so that an epoch means about as much work for it as for a large one
     batch_size = min(settings.batch_size, max(1, -(-len(forget) // LEAST_STEPS)))
     return Pools(
@@ -180,7 +185,7 @@ class _Draw:
         """Examples with the base's answers; all of weight 1 where no weights are given."""
         fetch = _fetcher(self.activations, part, index)
         with torch.no_grad(), replay(self.material.base.mirror, self.activations.cut, self.activations.shape) as run:
-            reference = torch.cat([run(fetch(block)).float() for block in torch.arange(len(index)).split(_BLOCK)])
+            reference = torch.cat([run(fetch(block)).float() for block in torch.split(torch.arange(len(index)), _BLOCK)])
         return Pool(
             index=index,
             position=torch.from_numpy(np.arange(len(index)) if position is None else position),

@@ -140,7 +140,7 @@ def _fit(
     def loss(step: Step) -> Tensor:
         return step_loss(run, pools, step, forget_loss, settings)
 
-    watched = [*observers, watch] if watch is not None else list(observers)
+    watched: list[Observer] = [*observers, *([watch] if watch is not None else [])]
     report = fit(learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched)
     if watch is not None:
         watch.put_back()
@@ -157,7 +157,7 @@ def step_loss(run: Replay, pools: Pools, step: Step, forget_loss: ForgetLoss | N
         groups = [(pools.forget, step.forget), *groups]
     rows = [pool.fetch(places) for pool, places in groups]
     joined: Rows = [torch.cat(slot) for slot in zip(*rows, strict=True)]
-    parts = list(run(joined).float().split([len(places) for _, places in groups]))
+    parts = list(torch.split(run(joined).float(), [len(places) for _, places in groups]))
     total = torch.zeros(())
     if forget_loss is not None:
         pool, places, logits = pools.forget, step.forget, parts.pop(0)

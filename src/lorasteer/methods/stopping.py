@@ -18,7 +18,7 @@ from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.prefix import Replay
 from lorasteer.tasks.tensors import Tensors
-from lorasteer.tasks.training import Progress, restore, snapshot
+from lorasteer.tasks.training import Progress, is_finite, restore, snapshot
 
 CHECKS_PER_EPOCH = 12
 LEAST_STEPS = 4  # between two looks, which cost more than a step of a small forget set
@@ -70,6 +70,8 @@ class Watch:
         return due and self._judge(progress.step)
 
     def _judge(self, step: int) -> bool:
+        if not is_finite(self.model):  # the loop ends such a run at its next loss; the best state so far is finite
+            return False
         reading = self.look()
         score = self.score(reading)
         if score <= self._best[0]:  # of equal scores the later one has gone further

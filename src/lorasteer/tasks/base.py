@@ -83,12 +83,13 @@ def weights_digest(model: nn.Module) -> str:
     return digest_of(model.state_dict())
 
 
-def save_base(base: Base, folder: Path) -> Path:
+def save_base(base: Base, folder: Path | str) -> Path:
     """Write `model.safetensors`, then `base.json`, atomically each; the record comes last, so a folder with it is complete.
 
     Raises:
         StoreError: The folder cannot be written.
     """
+    folder = Path(folder)
     write_tensors(folder / "model.safetensors", base.model.state_dict())
     record = base.record.model_copy(update={"weights": base.digest})
     write_text(folder / "base.json", record.to_json(indent=1))

@@ -34,12 +34,18 @@ def fastest_precision(model: nn.Module, batch: Tensor) -> Precision:
     return "bf16" if exact > CLEARLY_FASTER * _seconds(model, batch, low=True) else "fp32"
 
 
+def lay_out(model: nn.Module, layout: torch.memory_format) -> None:
+    """Order the numbers of all convolution kernels in memory; their values stay."""
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
 def _seconds(model: nn.Module, batch: Tensor, *, low: bool) -> float:
     """Best of three steps after one to warm up."""
     layout = torch.channels_last if low and batch.dim() == 4 else torch.contiguous_format
     network, batch = copy.deepcopy(model).train(), batch.contiguous(memory_format=layout)
-    for parameter in network.parameters():
-        parameter.data = parameter.data.contiguous(memory_format=layout if parameter.dim() == 4 else torch.contiguous_format)
+    lay_out(network, layout)
     times = []
     for _ in range(4):
         started = time.perf_counter()

@@ -153,7 +153,7 @@ def fit(
             while state.epoch < settings.epochs and reason == "finished":
                 reason = _run_epoch(model, state, batches, loss, settings, seed, observers)
                 if checkpoint is not None and reason == "finished":
-                    _save(model, state, checkpoint, key)
+                    _save(model, state, checkpoint, key, settings)
     except KeyboardInterrupt as stop:
         if checkpoint is None:
             raise
@@ -192,7 +192,7 @@ def _run_epoch(
         stopped = max([bool(observe(progress)) for observe in observers], default=False)
         if stopped:
             break
-    if not _is_finite(model):  # a finite loss may have a gradient that is not
+    if not is_finite(model):  # a finite loss may have a gradient that is not
         return "diverged"
     if stopped:
         return "stopped"
@@ -258,7 +258,8 @@ def restore(model: nn.Module, kept: Tensors) -> None:
             changing[name].copy_(value)
 
 
-def _is_finite(model: nn.Module) -> bool:
+def is_finite(model: nn.Module) -> bool:
+    """Whether everything training can change is a finite number."""
     changing = (*trainable(model).values(), *model.buffers())
     return all(bool(tensor.isfinite().all()) for tensor in changing)
 
@@ -273,7 +274,7 @@ def _go_back(model: nn.Module, state: _State) -> int:
     return step
 
 
-def _save(model: nn.Module, state: _State, path: Path, key: str) -> None:
+def _save(model: nn.Module, state: _State, path: Path, key: str, settings: FitSettings) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in snapshot(model).items()}
     plain: dict[str, Any] = {}
     for number, values in state.optimizer.state_dict()["state"].items():
@@ -282,8 +283,23 @@ def _save(model: nn.Module, state: _State, path: Path, key: str) -> None:
                 tensors[f"optimizer.{number}.{name}"] = value
             else:
                 plain[f"{number}.{name}"] = value
-    note = {"key": key, "epoch": state.epoch, "step": state.step, "losses": state.losses, "plain": plain}
+    note = {
+        "key": key,
+        "precision": settings.precision,
+        "epoch": state.epoch,
+        "step": state.step,
+        "losses": state.losses,
+        "plain": plain,
+    }
     write_tensors(path, tensors, metadata={"fit": json.dumps(note), "digest": digest_of(tensors)})
+
+
+def precision_of(checkpoint: Path) -> str | None:
+    """Arithmetic a run was begun with, from its checkpoint; None without one. A run that measures it goes on with the same."""
+    if not checkpoint.is_file():
+        return None
+    _, metadata = read_tensors(checkpoint)
+    return str(json.loads(metadata.get("fit", "{}")).get("precision")) or None
 
 
 def _resume(model: nn.Module, state: _State, path: Path, key: str) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from lorasteer.changes import Change
-from lorasteer.core.losses import inverted_hinge
+from lorasteer.core.losses import check_margin, inverted_hinge
 from lorasteer.methods.contract import METHODS
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_adapter
@@ -30,6 +30,12 @@ class InvertedHingeSettings(AdapterSettings):
 
     margin: Annotated[float, Field(gt=0, le=1)] = 0.5
     """How far, in probability, the strongest rival must lead. Above 1 the hinge never closes and nothing changes, so it is refused."""
+
+    @field_validator("margin", mode="before")
+    @classmethod
+    def _in_range(cls, margin: object) -> object:
+        """Refuse with the reason, which the bounds alone do not give."""
+        return check_margin(margin) if isinstance(margin, (int, float)) else margin
 
 
 @METHODS.add("lora-ihl", family="adapter", tasks={"vision"}, needs={"labels"}, paper="arXiv:2408.06621")

@@ -40,12 +40,10 @@ class LogitMask:
 
     def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
         """A new output bias."""
-        layer, rows = output_layer(material), target_classes(material, "logit-mask")
+        layer, rows = output_layer(material), target_classes(material, plan)
         bias = material.base.model.state_dict().get(f"{layer}.bias")
         if bias is None:
-            raise PlanError(
-                f"'logit-mask' needs an output bias; layer {layer!r} has none. Choose 'zeroing' or a LoRA method."
-            )
+            raise PlanError(f"'logit-mask' needs an output bias; layer {layer!r} has none. Choose 'zeroing' or a LoRA method.")
         masked = bias.clone()
         masked[rows] += self.settings.offset
         return weight_change(material.base, {f"{layer}.bias": masked}, plan=plan, strength=plan.strength)

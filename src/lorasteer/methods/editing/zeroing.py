@@ -34,7 +34,7 @@ class Zeroing:
 
     def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
         """Zeros for one row and one bias per class."""
-        layer, rows = output_layer(material), target_classes(material, "zeroing")
+        layer, rows = output_layer(material), target_classes(material, plan)
         state = material.base.model.state_dict()
         values = {name: state[name].clone() for name in (f"{layer}.weight", f"{layer}.bias") if name in state}
         for value in values.values():

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from lorasteer.errors import DataError, StoreError, TrainingDiverged, WeightsError
 from lorasteer.tasks.base import Base, BaseRecord
 from lorasteer.tasks.outputs import logits_of
-from lorasteer.tasks.precision import fastest_precision
+from lorasteer.tasks.precision import fastest_precision, lay_out
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, hold_out
-from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit
+from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit, precision_of
 from lorasteer.tasks.vision.augment import AUGMENTATIONS
 from lorasteer.tasks.vision.data import Examples, ImageData
-from lorasteer.tasks.vision.models import build_model, load_weights
+from lorasteer.tasks.vision.models import build_model, load_weights, preprocess_for
 from lorasteer.tasks.vision.pixels import Preprocess, default_preprocess, to_pixels
 
 VALIDATION_SEED = 20_240_806  # one held-out set per data set, whatever the seeds of training
@@ -150,7 +150,7 @@ def train_classifier(
     """
     draft = ImageBaseRecord(
         model=model, options=options or {}, classes=data.classes, data=data.name, data_digest=data.digest, shape=data.shape,
-        validation_share=validation_share, preprocess=default_preprocess(data), fit=settings, seed=seed,
+        validation_share=validation_share, preprocess=preprocess_for(model, data), fit=settings, seed=seed,
         left_out=without.digest if without else "",
     )  # fmt: skip
     index = np.setdiff1d(np.arange(len(data.train)), holdout_for(draft, data).index) if without is None else without.retain
@@ -161,7 +161,8 @@ def train_classifier(
     inputs = ImageInputs(data, draft.preprocess)
     if settings.precision == "auto":
         batch = inputs.batch("train", index[: settings.batch_size])
-        settings = settings.model_copy(update={"precision": fastest_precision(network, batch)})
+        precision = (checkpoint and precision_of(checkpoint)) or fastest_precision(network, batch)
+        settings = settings.model_copy(update={"precision": precision})
     report = _fit_classifier(network, ImageBatches(inputs, index, settings), settings, seed, observers, checkpoint)
     if report.reason == "diverged":
         raise TrainingDiverged(report.steps, report.kept_step)
@@ -179,7 +180,7 @@ def _fit_classifier(
     checkpoint: Path | None,
 ) -> FitReport:
     network.train()
-    network.to(memory_format=torch.channels_last if settings.precision == "bf16" else torch.contiguous_format)
+    lay_out(network, torch.channels_last if settings.precision == "bf16" else torch.contiguous_format)
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
         pixels, labels = batch
@@ -187,7 +188,7 @@ def _fit_classifier(
 
     identity = hashlib.sha256(f"{batches.inputs.digest} ".encode() + batches.index.tobytes()).hexdigest()
     report = fit(network, batches, loss, settings, seed=seed, observers=observers, checkpoint=checkpoint, identity=identity)
-    network.eval().to(memory_format=torch.contiguous_format)
+    lay_out(network.eval(), torch.contiguous_format)
     return report
 
 
