@@ -7,6 +7,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from lorasteer import Base, FitSettings, Workbench, adopt, load_base, load_data, save_base, train_classifier
 from lorasteer.session.comparison import machine_facts
 from lorasteer.store import versions
-from lorasteer.tasks.training import Progress
+from lorasteer.tasks.training import Observer, Progress
 from lorasteer.tasks.vision.data import ImageData
 from lorasteer.tasks.vision.models import build_model, load_weights
 from tests.support.cifar import RESNET20_PREPROCESS, load_cifar10
@@ -48,6 +50,13 @@ def told(label: str) -> Any:
             say(f"{label}: epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}")
 
     return observe
+
+
+@contextmanager
+def told_stage(label: str) -> Iterator[Sequence[Observer]]:
+    """Progress of a comparison: one line when a piece of work begins."""
+    say(label)
+    yield ()
 
 
 def trained(data: ImageData, model: str, settings: FitSettings, seed: int) -> Base:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import bench, cifar10, mnist, percent, resnet20, say, told, trained, write
+from benchmarks.common import CACHE, bench, cifar10, mnist, percent, resnet20, say, told, trained, write
 from benchmarks.table1 import MNIST
-from lorasteer import Base, Direction, FitSettings, Request, Round, Target, Workbench, train_classifier
+from lorasteer import Base, Direction, FitSettings, Request, Round, Target, Workbench, load_base, save_base, train_classifier
 from lorasteer.evaluation import Context, evaluate
 from lorasteer.records import Evaluation
 from lorasteer.tasks.vision.data import Examples, ImageData
@@ -61,10 +61,8 @@ def class_rounds(data: ImageData) -> None:
     base = rounds[0][2].evaluations[0]
     rows.append(["base", percent(base.value("forget_test_accuracy")), percent(base.value("retain_test_accuracy")), "–", "–"])
     for seed, took, done in rounds[1:]:
-        rows.append(
-            [f"LoRA+IHL, seed {seed}", percent(done.now.value("forget_test_accuracy")), percent(done.now.value("retain_test_accuracy")),
-             f"{done.change.record.training.seconds:.3f}", f"{took:.3f}"]
-        )  # fmt: skip
+        accuracies = [percent(done.now.value(name)) for name in ("forget_test_accuracy", "retain_test_accuracy")]
+        rows.append([f"LoRA+IHL, seed {seed}", *accuracies, f"{done.change.record.training.seconds:.3f}", f"{took:.3f}"])
     note = (
         f"n = {base['forget_test_accuracy'].n} test cats and {base['retain_test_accuracy'].n} other test images. A round is "
         "translating, unlearning and the whole quick suite, activations remembered; LoRA on the one-layer head."
@@ -139,16 +137,18 @@ def directions(data: ImageData) -> None:
                 cells = [percent(point[n]) for n in ("direction_accuracy", "target_rest_accuracy", "retain_test_accuracy")]
                 rows.append([label, f"{point['strength']:g}", *cells, f"{done.change.record.training.seconds:.1f}"])
     gold = without_them(data)
+    whole, theirs = percent(gold.value("test_accuracy")), percent(gold.value("forget_test_accuracy"))
     note = (
         "Accuracy in per cent on test images, along the strength dial; strength 0 is the base. A ResNet-20 trained for "
-        f"{SHORT.epochs} epochs without the images of both directions (test accuracy {percent(gold.value('test_accuracy'))}) still "
-        f"classifies {percent(gold.value('forget_test_accuracy'))} % of their {gold['forget_test_accuracy'].n} test images rightly: "
-        "steering away from them is a choice of behaviour, not the deletion of data."
+        f"{SHORT.epochs} epochs without the images of both directions (test accuracy {whole}) still classifies {theirs} % of "
+        f"their {gold['forget_test_accuracy'].n} test images rightly: steering away from them is a choice of behaviour, not the "
+        "deletion of data."
     )
     write(
         "directions", "A direction inside a class, pretrained ResNet-20", data,
         ["direction", "strength", "direction", "rest of class", "other classes", "seconds"], rows, note, seeds=[0],
-        curves=curves, settings={i.name: i.settings for i in (FIRE_ENGINES, OSTRICHES)}, retrained_without=gold.model_dump(mode="json"), recipe_without=SHORT.model_dump(),
+        curves=curves, settings={i.name: i.settings for i in (FIRE_ENGINES, OSTRICHES)},
+        retrained_without=gold.model_dump(mode="json"), recipe_without=SHORT.model_dump(),
     )  # fmt: skip
 
 
@@ -184,9 +184,10 @@ def random_samples(name: str, data: ImageData, base: Base, count: int, settings:
         rows[-1].append(done.change.record.training.reason)
         rows[-2].append("–")
         say(f"{name}, seed {seed}: {done.remarks}")
+    record = base.record
     note = (
-        f"{count:,} random training examples; accuracy in per cent. The stop looks at held-out examples ({percent(base.record.validation_share)} % "
-        f"of the {base.record.validation_part} part), which are not in the test figures."
+        f"{count:,} random training examples; accuracy in per cent. The stop looks at held-out examples "
+        f"({percent(record.validation_share)} % of the {record.validation_part} part), which are not in the test figures."
     )
     write(
         f"random-{name}", f"Random samples: {count:,} of {data.name.rpartition('/')[2]}", data,

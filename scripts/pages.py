@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.picture import picture
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 Writer = Callable[[], str]
@@ -40,7 +42,8 @@ def methods_table() -> str:
 
     rows = []
     for entry in METHODS:
-        needs, paper = ", ".join(sorted(entry.facts.get("needs", ()))), _paper(str(entry.facts.get("paper") or ""))
+        needs, paper = ", ".join(sorted(entry["needs"])), _paper(entry["paper"])
+        paper += " (reconstruction)" if entry["reconstruction"] else ""
         rows.append([f"`{entry.name}`", entry.summary, entry["family"], ", ".join(sorted(entry["tasks"])), needs, paper])
     return table(["method", "what it does", "family", "works on", "needs", "paper"], rows)
 
@@ -223,7 +226,13 @@ def api_page() -> str:
     return "\n\n".join([*parts, *(f"::: {place}" for place in places)]) + "\n"
 
 
+def readme_picture() -> str:
+    """The picture at the top of the README."""
+    return picture(ROOT / "benchmarks" / "results" / "table1-cifar10.json")
+
+
 PAGES: dict[str, Writer] = {
+    "docs/assets/table1.svg": readme_picture,
     "docs/reference/api.md": api_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/material.md": material_page,

@@ -119,7 +119,7 @@ def _train(
     notes = TrainingNotes(
         steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
         seconds=round(time.perf_counter() - started, 4), prefix_seconds=round(activations.seconds - before, 4),
-        reason=(watch.reason if watch else "") or report.reason,
+        reason=report.reason if report.reason == "diverged" else (watch.reason if watch else "") or report.reason,
     )  # fmt: skip
     return learner.finish(notes)
 

@@ -22,7 +22,7 @@ class TrainingNotes(Record):
     prefix_seconds: float = 0.0
     """Part of it spent computing activations of the frozen part that were not remembered yet."""
     reason: str = ""
-    """Why it ended: `finished`, `target reached`, `interrupted`, `diverged` …"""
+    """Why it ended: `finished`, `aim reached`, `stopped` by an observer, `diverged`, or a sentence about a collapse."""
     precision: str = "fp32"
     """Number format of the arithmetic: `fp32` or `bf16`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from lorasteer.changes import Change
 from lorasteer.errors import PlanError
 from lorasteer.evaluation import Context, Outputs, Predictions, Spread, evaluate, noise_floor, verdict
-from lorasteer.methods import METHODS, unlearn
+from lorasteer.methods import METHODS, settings_of, unlearn
+from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Evaluation, Plan, Request
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
@@ -104,19 +105,17 @@ class Workbench:
 
     def _fitted(self, request: Request, translation: Translation) -> Translation:
         """Lower a rank that intensity chose to what the adapted layers can hold; a rank set by hand is left to be refused."""
-        settings = dict(translation.plan.settings)
-        if "rank" not in settings or "rank" in request.settings:
+        plan = translation.plan
+        settings = settings_of(plan.method, dict(plan.settings))
+        if not isinstance(settings, AdapterSettings) or "rank" in request.settings:
             return translation
-        layers = resolve_layers(self.base.model, tuple(settings.get("layers") or ()))  # type: ignore[arg-type]
+        layers = resolve_layers(self.base.model, settings.layers)
         limit = min(rank_limit(self.base.model.get_submodule(layer)) for layer in layers)
-        if int(settings["rank"]) <= limit:  # type: ignore[arg-type]
+        if settings.rank <= limit:
             return translation
-        ratio = float(settings["alpha"]) / int(settings["rank"])  # type: ignore[arg-type]
-        because = (*translation.plan.because, f"Rank lowered to {limit}, the most the adapted layers can hold.")
-        update = {"settings": {**settings, "rank": limit, "alpha": ratio * limit}, "because": because}
-        return Translation(
-            translation.splits, translation.plan.model_copy(update=update), translation.wording, translation.weighing
-        )
+        lowered = {**plan.settings, "rank": limit, "alpha": settings.alpha / settings.rank * limit}
+        because = (*plan.because, f"Rank lowered to {limit}, the most the adapted layers can hold.")
+        return replace(translation, plan=plan.model_copy(update={"settings": lowered, "because": because}))
 
     @property
     def inputs(self) -> Inputs:
@@ -196,7 +195,7 @@ class Workbench:
         measured = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others, context.outputs))
         floor = dict(noise_floor(measured[1:-1])) if len(others) > 1 else {}
         remarks = verdict(measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None)
-        return Round(request, translation, change, measured, floor, remarks)
+        return Round(request, translation, change, measured, floor, (*_ending(change), *remarks))
 
     def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
         """Measure the base and the retrained models alone, before any change."""
@@ -265,6 +264,17 @@ class Workbench:
         """Features of the base: what its last layer reads."""
         rows: list[Tensor] = self._memory.before(classifier_head(self.base.model)[-1:]).rows(part, index)
         return np.asarray(torch.cat([row.flatten(1) for row in rows], 1).numpy())
+
+
+def _ending(change: Change) -> tuple[str, ...]:
+    """What to say of a training that did not end as planned."""
+    notes = change.record.training
+    if notes.reason != "diverged":
+        return ()
+    return (
+        f"the loss was not finite after step {notes.steps}; the state of step {notes.kept_step} was kept. "
+        "Lower the learning rate or the intensity and run again.",
+    )
 
 
 def retrain_seeds(seed: int, count: int) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """LoRA trained with the inverted hinge loss (IHL).
 
 Paper: Cha et al., ICLR 2025, arXiv 2408.06621. Differs from the authors' code in: softmax always explicit; margin limited to
-(0, 1]; a small retain sample anchors the rest (KL to the base by default, cross-entropy as in their code on request) and training stops
-once the aim is met, because on forget data alone the loss collapses the model as gradient ascent does.
+(0, 1]; a small retain sample anchors the rest (KL to the base by default, cross-entropy as in their code on request) and training
+stops once the aim is met, because on forget data alone the loss collapses the model as gradient ascent does.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def target_classes(material: Material, plan: Plan) -> list[int]:
     if len(partly):
         names = [material.base.record.classes[label] for label in partly]
         raise PlanError(
-            f"{plan.method!r} needs a class-target: it removes whole classes, but class {names[0]!r} is only partly in the forget "
-            "set. Name whole classes, or choose a method whose needs do not list class-target."
+            f"{plan.method!r} needs a class-target: it removes whole classes, but class {names[0]!r} is only partly in the "
+            "forget set. Name whole classes, or choose a method whose needs do not list class-target."
         )
     return [int(label) for label in forget]
