@@ -2,7 +2,7 @@
 
 Both do the same work: LoRA of rank 8 on the head of the paper's ResNet-18, inverted hinge on all cats, KL anchor on 1,000
 retained images, the same number of steps with batches of the same size, in one process, with the same threads, taking turns. The
-plain recipe is what a script on PEFT and torch does today; its reference answers come from the disabled adapter, as PEFT users do.
+plain recipe is what a script on PEFT and torch does today; its reference answers come from the disabled adapter.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def main() -> None:
         for size, (first, later) in table.items():
             rows.append([f"{label} {size:,}: first / later round", f"{first:.2f} / {later:.3f}", "–"])
     note = (
-        f"Median of {TURNS} turns; forget cat, ResNet-18, LoRA on the two-layer head, {STEPS_EPOCHS} epochs, batches of {BATCH} + "
-        f"{BATCH}. Growth: two epochs, a random forget set (of 500 while the training set grows), 1,000 retain examples."
+        f"Median of {TURNS} turns; forget cat, ResNet-18, LoRA on the two-layer head, {STEPS_EPOCHS} epochs, batches {BATCH} + "
+        f"{BATCH}. Growth: two epochs, a random forget set (500 while the training set grows)."
     )
     write(
         "speed", "A round against the plain recipe (CIFAR-10, forget cat, seconds of unlearning)", data,

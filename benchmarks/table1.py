@@ -130,8 +130,8 @@ def write_result(case: Case, data: ImageData, found: list[Comparison], clocks: l
     )
     floor = found[0].floor
     note = (
-        f"Mean ± largest distance of a seed, accuracies in per cent. n: {counts(rows)}. Bases, requests and retrained models each "
-        f"have {len(SEEDS)} seeds. Noise floor between retrained models: KL on the forget set "
+        f"Mean ± largest distance of a seed, accuracies in per cent. n: {counts(rows)}. Bases, requests and retrained models "
+        f"have {len(SEEDS)} seeds each. Noise floor between retrained models: KL on the forget set "
         f"{floor['kl_to_retrained_forget'].most:.2f}, gap {percent(floor['gap_to_retrained'].most)} points. "
         f"LoRA+IHL against retraining: {later:.0f} times faster once activations are remembered, {first:.0f} times with none "
         "remembered (unlearning alone, in the same run). Rows of the paper: another machine, other splits."

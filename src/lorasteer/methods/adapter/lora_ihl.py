@@ -29,7 +29,7 @@ class InvertedHingeSettings(AdapterSettings):
     """Settings of `lora-ihl`."""
 
     margin: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """How far, in probability, the strongest rival must lead. Above 1 the hinge never closes and nothing changes, so it is refused."""
+    """How far, in probability, the strongest rival must lead. Above 1 the hinge never closes, so it is refused."""
 
     @field_validator("margin", mode="before")
     @classmethod
