@@ -47,7 +47,7 @@ def test_an_entry_holds_factory_summary_and_facts() -> None:
 
 def test_entries_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        shapes()["square"].name = "circle"  # type: ignore[misc]
+        shapes()["square"].name = "circle"
 
 
 def test_names_are_sorted_and_chosen_by_facts() -> None:

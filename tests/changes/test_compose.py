@@ -91,7 +91,7 @@ def test_strength_multiplies_each_parts_own() -> None:
     model = both.merged(toy_base(), strength=0.5)
     before = weights("fc2.bias")[3]
     torch.testing.assert_close(model.get_parameter("fc2.bias")[3], before + 0.25 * (-1 - before))
-    adapter = both.parts()[-1]  # type: ignore[attr-defined]
+    adapter = both.parts()[-1]
     torch.testing.assert_close(model.get_parameter("fc1.weight"), weights("fc1.weight") + 0.5 * delta(adapter, "fc1"))
     assert both.at(0.5).record.strength == 0.5
     assert answers(both.at(0.5).apply(toy_base())).equal(answers(both.apply(toy_base(), strength=0.5)))
@@ -121,7 +121,7 @@ def test_composed_with_a_strength_above_one() -> None:
     both = compose(toy_base(), [biased(3, -1.0).at(1.5), random_adapter(toy_base(), ("fc1",), alpha=2.0).at(1.5)])
     model, before = both.merged(toy_base(), strength=1.5), weights("fc2.bias")[3]
     torch.testing.assert_close(model.get_parameter("fc2.bias")[3], before + 1.5 * (-1 - before))
-    adapter = both.parts()[-1]  # type: ignore[attr-defined]
+    adapter = both.parts()[-1]
     torch.testing.assert_close(model.get_parameter("fc1.weight"), weights("fc1.weight") + 1.5 * delta(adapter, "fc1"))
 
 
@@ -161,7 +161,7 @@ def test_nothing_and_changes_of_another_base_are_refused() -> None:
 def test_a_composed_adapter_loads_in_stock_peft(first: str, tmp_path: Path) -> None:
     parts = [random_adapter(toy_base(), ("fc1", "fc2"), seed=seed, alpha=2.0) for seed in (0, 1)]
     both = compose(toy_base(), parts if first == "adapter" else [biased(3, 1.0), *parts])
-    adapter = both if isinstance(both, AdapterChange) else both.parts()[-1]  # type: ignore[attr-defined]
+    adapter = both if isinstance(both, AdapterChange) else both.parts()[-1]
     folder = save_change(adapter, tmp_path / "change")
     torch.testing.assert_close(
         answers(stock(toy_base().copy(), folder)), answers(adapter.apply(toy_base())), rtol=1e-5, atol=1e-5

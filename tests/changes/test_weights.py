@@ -19,7 +19,7 @@ def small() -> Base:
     """A linear layer 2 -> 4 and BatchNorm with statistics and a counter."""
     model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
     with torch.no_grad():
-        model[0].weight.copy_(torch.arange(8.0).reshape(4, 2))  # type: ignore[operator, union-attr]
+        model[0].weight.copy_(torch.arange(8.0).reshape(4, 2))
     return Base(toy_base().record, model)
 
 

@@ -165,4 +165,4 @@ def test_weighted_mean_divides_by_the_number_of_examples() -> None:
 )  # fmt: skip
 def test_other_shapes_and_types_are_refused(loss: object, logits: Tensor, labels: Tensor) -> None:
     with pytest.raises(TypeCheckError):
-        loss(logits, labels)  # type: ignore[operator]
+        loss(logits, labels)

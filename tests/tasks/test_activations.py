@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lorasteer.errors import StoreError
 from lorasteer.methods import METHODS, unlearn
-from lorasteer.methods.objective import WATCHED
+from lorasteer.methods.pools import WATCHED
 from lorasteer.tasks.activations import Activations, Memory
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.prefix import Cut, find_cut
@@ -73,7 +73,7 @@ def test_rows_are_what_the_first_part_says() -> None:
         network = toy_base().model
         x = inputs.batch("train", SOME)
         for conv in (network.conv1, network.conv2):
-            x = nn.functional.max_pool2d(conv(x).relu(), 2)  # type: ignore[operator]
+            x = nn.functional.max_pool2d(conv(x).relu(), 2)
     torch.testing.assert_close(activations().rows("train", SOME)[0], x.flatten(1))
 
 
@@ -108,8 +108,8 @@ def test_the_key_follows_base_data_and_cut(tmp_path: Path) -> None:
     store = activations()
     other_base = Base(toy_base().record, toy_base().copy())
     with torch.no_grad():
-        other_base.model.fc2.bias[0] += 1e-6  # type: ignore[index, union-attr, operator]
-    other_data = replace(store.inputs, preprocess=Preprocess(mean=(0.0,), std=(1.0,)))  # type: ignore[type-var]
+        other_base.model.fc2.bias[0] += 1e-6
+    other_data = replace(store.inputs, preprocess=Preprocess(mean=(0.0,), std=(1.0,)))
     others = [
         replace(store, base=other_base),
         replace(store, inputs=other_data),
@@ -124,7 +124,7 @@ def test_rows_of_another_base_are_never_read(tmp_path: Path) -> None:
     wanted = first.rows("train", SOME)[0].clone()
     other = Base(toy_base().record, toy_base().copy())
     with torch.no_grad():
-        other.model.conv1.bias += 1  # type: ignore[union-attr, operator, assignment]
+        other.model.conv1.bias += 1
     assert not replace(first, base=other, _stores={}).rows("train", SOME)[0].equal(wanted)
     assert activations(tmp_path).rows("train", SOME)[0].equal(wanted)
 
@@ -168,7 +168,7 @@ def test_a_cold_a_warm_and_a_disk_cache_give_the_same_change(method: str, tmp_pa
 
 def test_cost_follows_the_forget_set_and_the_sample_not_the_training_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget set, 50 retain examples and 100 that are watched, in blocks of 10: not one block of the 1,019 retained more."""
-    monkeypatch.setattr("lorasteer.methods.objective.WATCHED", 100)
+    monkeypatch.setattr("lorasteer.methods.pools.WATCHED", 100)
     monkeypatch.setattr("lorasteer.tasks.activations.BLOCK", 10)
     material = toy_material()
     material.memory.before(("fc1", "fc2"))  # finding the cut looks at a few examples

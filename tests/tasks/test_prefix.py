@@ -45,7 +45,7 @@ class Skipping(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.block(self.stem(pixels.flatten(1)))
         x = x + self.bare(x)
-        return self.head(x)  # type: ignore[no-any-return]
+        return self.head(x)
 
 
 class Twice(nn.Module):
@@ -58,7 +58,7 @@ class Twice(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.act(self.shared(self.act(self.shared(self.stem(pixels.flatten(1))))))
-        return self.head(self.act(self.middle(x)))  # type: ignore[no-any-return]
+        return self.head(self.act(self.middle(x)))
 
 
 class Functional(nn.Module):
@@ -94,7 +94,7 @@ class Choosing(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.stem(pixels.flatten(1))
-        return self.head(x if x.mean() > 0 else -x)  # type: ignore[no-any-return]
+        return self.head(x if x.mean() > 0 else -x)
 
 
 def sequential() -> nn.Module:
@@ -147,8 +147,8 @@ def network(family: str) -> nn.Module:
         model = FAMILIES[family][0]()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):  # statistics that are not 0 and 1
-                module.running_mean.uniform_(-0.2, 0.2)  # type: ignore[union-attr]
-                module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+                module.running_mean.uniform_(-0.2, 0.2)
+                module.running_var.uniform_(0.5, 1.5)
     return model.eval().requires_grad_(False)
 
 
@@ -251,7 +251,7 @@ def test_no_layers_need_no_cut_and_unknown_or_idle_ones_are_refused() -> None:
     with refuses(PlanError, "'fc9' is no module"):
         find_cut(model, ("fc9",), images("mlp", 4))
     model.add_module("idle", nn.Linear(3, 3))
-    model.forward = lambda pixels: model[1](model[0](pixels))  # type: ignore[method-assign, assignment, index]
+    model.forward = lambda pixels: model[1](model[0](pixels))
     with refuses(PlanError, "idle", "runs"):
         find_cut(model, ("idle",), images("mlp", 4))
 
@@ -286,7 +286,7 @@ def test_a_forward_that_was_replaced_by_others_is_put_back() -> None:
     model = copy_structure(network("paper-cnn"))
     cut = find_cut(model, ("fc1",), images("paper-cnn", 4))
     theirs = model.conv1.forward
-    model.conv1.forward = theirs  # type: ignore[assignment, union-attr]
+    model.conv1.forward = theirs
     with replay(model, cut, (1, 8, 8)):
         assert model.conv1.forward is not theirs
     assert model.conv1.forward is theirs
@@ -297,6 +297,6 @@ def test_the_first_part_does_not_run_while_replaying() -> None:
     cut = find_cut(model, ("fc1",), images("paper-cnn", 4))
     rows = record(model, cut, images("paper-cnn", 5))
     for layer in (model.conv1, model.conv2):
-        layer.weight = None  # type: ignore[union-attr, assignment]
+        layer.weight = None
     with torch.no_grad(), replay(model, cut, (1, 8, 8)) as run:
         torch.testing.assert_close(run(rows), full(network("paper-cnn"), images("paper-cnn", 5)))

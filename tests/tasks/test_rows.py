@@ -56,8 +56,8 @@ def test_memory_and_disk_give_the_same_bits(tmp_path: Path) -> None:
     rows = [torch.randn(SIZE, 3, 2, generator=torch.Generator().manual_seed(0)), torch.randn(SIZE, 1)]
     memory, disk = MemoryRows(SIZE), DiskRows(tmp_path, SIZE)
     for store in (memory, disk):
-        store.append(index[:7], [row[:7] for row in rows])  # type: ignore[attr-defined]
-        store.append(index[7:], [row[7:] for row in rows])  # type: ignore[attr-defined]
+        store.append(index[:7], [row[:7] for row in rows])
+        store.append(index[7:], [row[7:] for row in rows])
     for one, other in zip(memory.take(np.arange(SIZE)), disk.take(np.arange(SIZE)), strict=True):
         assert one.equal(other)
         assert one.dtype == other.dtype == torch.float32

@@ -57,7 +57,7 @@ def test_worked_by_hand() -> None:
 def test_the_digest_changes_with_every_set_and_the_data() -> None:
     splits = split(chosen(2, 3), chosen(0), Holdout("train", np.array([5, 6])))
     names = ("forget", "retain", "forget_test", "retain_test")
-    others = [dataclasses.replace(splits, **{name: getattr(splits, name)[1:]}) for name in names]  # type: ignore[arg-type]
+    others = [dataclasses.replace(splits, **{name: getattr(splits, name)[1:]}) for name in names]
     others += [dataclasses.replace(splits, data="other")]
     others += [dataclasses.replace(splits, validation=Holdout("train", np.array([5])))]
     others += [dataclasses.replace(splits, validation=Holdout("test", splits.validation.index))]
@@ -101,6 +101,6 @@ def test_a_held_out_share_is_balanced_and_repeatable() -> None:
 
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_a_share_of_0_holds_nothing_out(part: str) -> None:
-    held = hold_out(np.array([0, 1]), 0, part=part, seed=0)  # type: ignore[arg-type]
+    held = hold_out(np.array([0, 1]), 0, part=part, seed=0)
     assert held.index.dtype == np.int64
     assert len(held.index) == 0

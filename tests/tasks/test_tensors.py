@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 def test_an_error_inside_the_block_is_passed_on_and_leaves_nothing(tmp_path: Path) -> None:
     for place in (replacing, replacing_folder):
-        with pytest.raises(ValueError, match="mine"), place(tmp_path / "x"):  # type: ignore[operator]
+        with pytest.raises(ValueError, match="mine"), place(tmp_path / "x"):
             raise ValueError("mine")
     assert list(tmp_path.iterdir()) == []
 
@@ -235,7 +235,7 @@ def test_numbers_that_are_not_finite_are_refused_by_the_tensors_name(value: floa
 
 def test_a_copied_structure_shares_every_number_and_no_module() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).train()
-    model[1].register_buffer("tied", model[1].running_mean)  # type: ignore[union-attr, operator, arg-type]
+    model[1].register_buffer("tied", model[1].running_mean)
     twin = copy_structure(model)
     own, shared = dict(model.state_dict(keep_vars=True)), dict(twin.state_dict(keep_vars=True))
     assert own.keys() == shared.keys()

@@ -149,7 +149,7 @@ def fit(
     reason: Literal["finished", "stopped", "diverged"] = "finished"
     _keep_safe(model, state)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():  # also for a caller who only wants answers
             while state.epoch < settings.epochs and reason == "finished":
                 reason = _run_epoch(model, state, batches, loss, settings, seed, observers)
                 if checkpoint is not None and reason == "finished":
@@ -205,7 +205,7 @@ def _step(model: nn.Module, state: _State, value: Tensor, settings: FitSettings,
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate * schedule(settings.schedule, state.step / max(1, steps))
     state.optimizer.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(value)
     if settings.clip_norm is not None:
         nn.utils.clip_grad_norm_(trainable(model).values(), settings.clip_norm)
     state.optimizer.step()
