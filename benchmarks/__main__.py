@@ -1,4 +1,4 @@
-"""Run experiments by name: `python -m benchmarks table1 speed`; all of them when none is named."""
+"""Run experiments by name: `python -m benchmarks table1-mnist speed`; all of them when none is named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from benchmarks import pretrained, speed, table1
 
 EXPERIMENTS = {
-    "table1": table1.main,
+    "table1-mnist": table1.main,
+    "table1-cifar10": table1.main_cifar10,
     "speed": speed.main,
     "cat": pretrained.main_cat,
     "random": pretrained.main_random,

@@ -80,9 +80,7 @@ def cross_entropy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " 
     return F.cross_entropy(logits, labels, reduction="none")
 
 
-def kl_to_reference(
-    logits: Float[Tensor, "batch classes"], reference: Float[Tensor, "batch classes"]
-) -> Float[Tensor, " batch"]:
+def kl_to_reference(logits: Float[Tensor, "batch classes"], reference: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
     """KL(reference || model) of each example in nats: what the reference says is to be said again.
 
     Args:

@@ -21,6 +21,7 @@ from lorasteer.tasks.splits import Index, Part
 
 LEAST_STEPS = 8  # per epoch
 WATCHED = 1000  # examples of each kind that the early stop looks at, at most
+FEW = 50  # examples to watch below which those that are learned from are watched as well
 _BLOCK = 1024  # examples per forward pass without gradients
 
 
@@ -144,10 +145,14 @@ def make_pools(
 
 
 def retain_sample(material: Material, size: int, seed: int) -> tuple[Index, Index]:
-    """Retain examples to learn from and to watch, drawn with a seed, each sorted; they overlap only where there are too few."""
+    """Retain examples to learn from and to watch, drawn with a seed, each sorted.
+
+    The two overlap only where fewer than `FEW` would be left to watch.
+    """
     retain = material.splits.retain
     drawn = np.random.default_rng(seed).choice(retain, min(size + WATCHED, len(retain)), replace=False)
-    return np.sort(drawn[:size]), np.sort(drawn[-min(WATCHED, len(drawn)) :])
+    left = drawn[size:]
+    return np.sort(drawn[:size]), np.sort(left if len(left) >= FEW else drawn[-WATCHED:])
 
 
 def _some(index: Index) -> Index:
