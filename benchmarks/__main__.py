@@ -11,7 +11,9 @@ EXPERIMENTS = {
     "table1-cifar10": table1.main_cifar10,
     "speed": speed.main,
     "cat": pretrained.main_cat,
-    "random": pretrained.main_random,
+    "random-mnist": pretrained.main_random_mnist,
+    "random-cifar10": pretrained.main_random_cifar10,
+    "slant": pretrained.main_slant,
     "directions": pretrained.main_directions,
 }
 

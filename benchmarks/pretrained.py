@@ -52,15 +52,16 @@ def class_rounds(data: ImageData) -> None:
     """Forget cat on the pretrained ResNet-20, three seeds; a round is translate, unlearn and the whole quick suite."""
     on = bench(resnet20(data, validation_share=0.0), data)
     rows, rounds = [], []
-    for seed in (SEEDS[0], *SEEDS):  # the first one only fills the cache
+    for seed in SEEDS:
         request = Request(target=Target(classes=("cat",)), intensity=0.75, seed=seed)
+        on.run(request)  # fills the cache: each seed draws its own retain sample
         started = time.perf_counter()
         done = on.run(request)
         rounds.append((seed, time.perf_counter() - started, done))
         say(f"cat, seed {seed}: round of {rounds[-1][1]:.3f} s, unlearning {done.change.record.training.seconds:.3f} s")
     base = rounds[0][2].evaluations[0]
     rows.append(["base", percent(base.value("forget_test_accuracy")), percent(base.value("retain_test_accuracy")), "–", "–"])
-    for seed, took, done in rounds[1:]:
+    for seed, took, done in rounds:
         accuracies = [percent(done.now.value(name)) for name in ("forget_test_accuracy", "retain_test_accuracy")]
         rows.append([f"LoRA+IHL, seed {seed}", *accuracies, f"{done.change.record.training.seconds:.3f}", f"{took:.3f}"])
     note = (
@@ -219,14 +220,23 @@ def main_cat() -> None:
     class_rounds(cifar10())
 
 
-def main_random() -> None:
-    """Random samples of both data sets."""
-    digits, pictures = mnist(), cifar10()
+def main_random_mnist() -> None:
+    """A tenth of MNIST."""
+    digits = mnist()
     random_samples("mnist", digits, trained(digits, MNIST.model, MNIST.recipe, 0), len(digits.train) // 10, RANDOM_MNIST)
+
+
+def main_random_cifar10() -> None:
+    """A thousand images of CIFAR-10."""
+    pictures = cifar10()
     random_samples("cifar10", pictures, resnet20(pictures, validation_share=0.2), 1000, RANDOM_CIFAR)
 
 
-def main_directions() -> None:
-    """Directions inside classes."""
+def main_slant() -> None:
+    """A continuous direction."""
     slant(mnist())
+
+
+def main_directions() -> None:
+    """Directions inside classes, by sub-class names."""
     directions(cifar10())

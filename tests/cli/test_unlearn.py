@@ -71,7 +71,7 @@ def test_retrained_models_are_trained_once_then_shown_unasked(run: Run, base: Pa
         (tuple(word for name in "0123456789" for word in ("--forget", name)), ("selects all", "nothing would be retained")),
         ((), ("exactly one of --forget",)),
         ((*SEVEN, "--set", "rank=500"), ("adapter rank 500 is larger than layer", "Choose rank <=")),
-        ((*SEVEN, "--set", "margin=1.5"), ("margin", "got 1.5")),
+        ((*SEVEN, "--set", "margin=1.5"), ("margin 1.5 is outside (0, 1]", "nothing changes")),
         ((*SEVEN, "--set", "colour=red"), ("no setting 'colour'", "margin")),
         ((*SEVEN, "--method", "lora-hil"), ("unknown method 'lora-hil'", "Did you mean 'lora-ihl'?")),
         ((*SEVEN, "--intensity", "3"), ("intensity", "got 3.0")),

@@ -80,8 +80,8 @@ def test_a_class_request_becomes_a_complete_plan(run: Translator) -> None:
     assert found.plan == Plan(
         method="lora-ihl",
         settings={
-            "rank": 8, "alpha": 16.0, "layers": (), "epochs": 8, "learning_rate": 3e-3,
-            "retain": 500, "anchor": "kl", "stop_at": 0.1, "margin": 0.5,
+            "rank": 8, "alpha": 16.0, "layers": (), "epochs": 8, "learning_rate": 1e-3,
+            "retain": 500, "anchor": "kl", "stop_at": 0.1, "margin": 0.3,
         },
         splits=found.splits.digest,
         aim="remove",
@@ -93,7 +93,7 @@ def test_a_class_request_becomes_a_complete_plan(run: Translator) -> None:
         "Target class cat: 11 training and 6 test examples; 22 training examples are retained.",
         "Held out, so never seen by the base and nothing to forget: 1 of the chosen examples.",
         "Aim remove: the target is a criterion that unseen examples meet too, so it shall not be recognised.",
-        "Intensity 0.5: stop_at 0.1, margin 0.5, epochs 8, learning_rate 0.003, rank 8, retain 500.",
+        "Intensity 0.5: stop_at 0.1, margin 0.3, epochs 8, learning_rate 0.001, rank 8, retain 500.",
     )
 
 

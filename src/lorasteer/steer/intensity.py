@@ -95,7 +95,7 @@ def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str])
 
     Example:
         >>> settings_for(0.5, {"rank": 8, "epochs": 10, "retain": 0, "margin": 1.0}, {"labels"})
-        {'margin': 0.5, 'epochs': 8, 'rank': 8}
+        {'margin': 0.3, 'epochs': 8, 'rank': 8}
     """
     values = asdict(level(intensity))
     own = {name for name in _COLUMNS if not _is_on(defaults.get(name))}
