@@ -319,12 +319,12 @@ def test_a_training_that_breaks_ends_with_finite_weights(name: str, monkeypatch:
     """After the third step one number is NaN: the change holds an earlier state, or the refusal says that it diverged."""
     real, count = training._step, [0]
 
-    def breaking(model: nn.Module, *rest: Any) -> None:
-        real(model, *rest)
+    def breaking(state: Any, *rest: Any) -> None:
+        real(state, *rest)
         count[0] += 1
         if count[0] == 3:
             with torch.no_grad():
-                next(iter(training.trainable(model).values())).view(-1)[0] = torch.nan
+                next(iter(state.learned.parameters.values())).view(-1)[0] = torch.nan
 
     monkeypatch.setattr(training, "_step", breaking)
     made = change_or_refusal(toy_plan(name, settings={"stop_at": None} if trains(name) else {}))

@@ -19,7 +19,6 @@ from lorasteer.core.losses import (
     masked_kl,
     negated_cross_entropy,
     one_hot,
-    weighted_mean,
 )
 from lorasteer.errors import PlanError
 from tests.support.errors import refuses
@@ -146,14 +145,6 @@ def test_both_divergences_are_never_negative_and_give_finite_gradients(answer: t
         assert (loss >= -1e-12).all()
         assert gradient(loss, logits).isfinite().all()
     assert kl_to_reference(reference, reference).abs().max() == 0
-
-
-def test_weighted_mean_divides_by_the_number_of_examples() -> None:
-    """(1 * 1 + 3 * 0 + 5 * 1/2) / 3 = 3.5 / 3; without weights 9 / 3."""
-    values = torch.tensor([1.0, 3.0, 5.0])
-    assert weighted_mean(values, torch.tensor([1.0, 0.0, 0.5])).item() == pytest.approx(3.5 / 3)
-    assert weighted_mean(values).item() == 3.0
-    assert weighted_mean(values, torch.zeros(3)).item() == 0.0
 
 
 @pytest.mark.parametrize("loss", PER_EXAMPLE, ids=lambda loss: loss.__name__)

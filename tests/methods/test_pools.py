@@ -27,7 +27,7 @@ def test_an_epoch_shows_each_forget_example_once() -> None:
     steps = list(drawn.epoch(torch.Generator().manual_seed(0)))
 
     assert len(steps) == len(drawn) >= LEAST_STEPS
-    assert torch.cat([step.forget for step in steps]).sort().values.tolist() == list(range(len(material.splits.forget)))
+    assert torch.cat([step.forget.places for step in steps]).sort().values.tolist() == list(range(len(material.splits.forget)))
 
 
 def test_spared_examples_are_kept_with_what_their_weight_leaves() -> None:

@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from lorasteer.methods.stopping import CHECKS_PER_EPOCH, PATIENCE, Reading, Watch
+from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.training import Progress
 
 
 def watch_of(readings: list[Reading], *, floor: float = 0.5) -> tuple[nn.Linear, Watch]:
     """A watch over one number that is read out from a list; the score is the forget accuracy."""
     model, pending = nn.Linear(1, 1, bias=False), iter(readings)
-    return model, Watch(model, lambda: next(pending), lambda reading: reading.forget, floor, every=1)
+    return model, Watch(Learned.of(model), lambda: next(pending), lambda reading: reading.forget, floor, every=1)
 
 
 def walk(model: nn.Linear, watch: Watch, steps: int) -> int:

@@ -135,7 +135,7 @@ BOUNDARIES = {
     "skipping": {"stem": "stem", "block.inner": "block", "bare": "", "head": "head"},
     "twice": {"stem": "stem", "shared": "", "middle": "middle", "head": "head"},
     "functional": {"conv": "conv", "join.left": "join", "join.right": "join", "head": "head"},
-    "choosing": {"head": ""},
+    "choosing": {"head": "head"},
 }  # fmt: skip
 """Where each layer's cut is to lie when any cut is welcome: a skip connection moves it outwards, a second call forbids it."""
 
@@ -210,6 +210,59 @@ def test_gradients_of_the_adapter_are_those_of_the_whole_model() -> None:
         parts = torch.autograd.grad(run(record(model, cut, pixels)).square().sum(), free)
     for one, other in zip(whole, parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+ROOTS = {
+    ("paper-cnn", "fc2"): "fc2", ("resnet18", "classifier.1"): "classifier", ("resnet18", "classifier.3"): "classifier.3",
+    ("resnet20", "linear"): "linear", ("resnet20", "layer3.1.conv2"): "", ("vit", "classifier"): "classifier",
+    ("sequential", "3"): "", ("twice", "head"): "head", ("skipping", "block.inner"): "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "layer"), ROOTS)
+def test_a_replay_runs_the_smallest_module_that_gives_the_logits(family: str, layer: str) -> None:
+    """Beside it nothing runs: the whole model's own forward is broken here."""
+    model, pixels = copy_structure(network(family)), images(family, 5)
+    cut = find_cut(model, (layer,), images(family, 4), worth_it=0.0)
+    assert cut.root == ROOTS[family, layer]
+    wanted, rows = full(model, pixels), record(model, cut, pixels)
+    if cut.root:
+        model.forward = None
+    with torch.no_grad(), replay(model, cut, pixels.shape[1:]) as run:
+        torch.testing.assert_close(run(rows), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_logits_that_are_changed_after_their_module_need_the_whole_model() -> None:
+    class Scaled(nn.Module):
+        def __init__(self, *, in_place: bool) -> None:
+            super().__init__()
+            self.stem, self.head, self.in_place = nn.Linear(16, 8), nn.Linear(8, 3), in_place
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            logits = self.head(self.stem(pixels.flatten(1)))
+            return logits.mul_(0.5) if self.in_place else logits * 0.5
+
+    for in_place in (True, False):
+        model = Scaled(in_place=in_place).eval()
+        cut = find_cut(model, ("head",), images("mlp", 4), worth_it=0.0)
+        assert (cut.boundary, cut.root) == ("head", "")
+        pixels = images("mlp", 5)
+        torch.testing.assert_close(split(copy_structure(model), model, cut, pixels), full(model, pixels))
+
+
+def test_a_known_answer_comes_with_the_rows() -> None:
+    """The adapted layer's own product is not computed: its weights may be anything."""
+    model, pixels = network("resnet18"), images("resnet18", 5)
+    cut = find_cut(model, ("classifier.1",), images("resnet18", 4))
+    changed = adapted(model, "classifier.1")
+    wanted, rows = full(changed, pixels), record(model, cut, pixels)
+    frozen = changed.get_submodule("classifier.1.base_layer")
+    known = frozen(rows[0])
+    with torch.no_grad():
+        frozen.weight = nn.Parameter(torch.full_like(frozen.weight, torch.nan))
+        with replay(changed, cut, pixels.shape[1:], known="classifier.1.base_layer") as run:
+            torch.testing.assert_close(run([*rows, known]), wanted, rtol=1e-5, atol=1e-5)
+    assert "forward" not in frozen.__dict__
 
 
 def test_several_layers_are_cut_before_the_first() -> None:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from lorasteer.errors import Interrupted
 from lorasteer.tasks.base import weights_digest
-from lorasteer.tasks.training import FitReport, FitSettings, Observer, Progress, fit, restore, schedule, snapshot, trainable
+from lorasteer.tasks.learned import Learned
+from lorasteer.tasks.training import FitReport, FitSettings, Observer, Progress, fit, schedule
 
 EPOCHS = 3
 STEPS = 4  # per epoch
@@ -156,7 +157,7 @@ def test_a_checkpoint_of_another_run_is_ignored(other: dict[str, Any], tmp_path:
 @pytest.mark.parametrize("broken", [1, 3, STEPS + 1, 2 * STEPS, EPOCHS * STEPS])
 def test_a_loss_that_is_not_finite_ends_at_the_last_state_whose_loss_was(broken: int) -> None:
     """The loss of step k comes from the weights after k - 1 steps; the last it was finite for are those after k - 2."""
-    model, states = network(), [snapshot(network())]
+    model, states = network(), [Learned.of(network()).copy()]
     count = [0]
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -165,12 +166,12 @@ def test_a_loss_that_is_not_finite_ends_at_the_last_state_whose_loss_was(broken:
         return value * math.nan if count[0] == broken else value
 
     def keep(progress: Progress) -> None:
-        states.append(snapshot(model))
+        states.append(Learned.of(model).copy())
 
     report = fit(model, Points(), loss, SETTINGS, seed=5, observers=(keep,))
     assert report.reason == "diverged"
     assert (report.steps, report.kept_step) == (broken - 1, max(0, broken - 2))
-    kept, wanted = trainable(model), states[report.kept_step]
+    kept, wanted = Learned.of(model).parameters, states[report.kept_step]
     assert all(tensor.equal(wanted[name]) for name, tensor in kept.items())
 
 
@@ -263,14 +264,3 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32() -> None:
     assert types == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert report.losses[-1] < report.losses[0]
-
-
-def test_snapshot_and_restore_cover_what_learns_and_the_buffers() -> None:
-    model = network()
-    kept, before = snapshot(model), weights_digest(model)
-    assert "0.bias" not in kept
-    assert "1.running_mean" in kept
-    run(model)
-    assert weights_digest(model) != before
-    restore(model, kept)
-    assert weights_digest(model) == before

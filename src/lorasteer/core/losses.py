@@ -40,10 +40,9 @@ def inverted_hinge(
         [1.5, 0.5]
     """
     check_margin(margin)
-    p = logits.softmax(-1)
-    own = one_hot(labels, p.shape[-1])
-    rival = p.masked_fill(own, -1.0).amax(-1)
-    return F.relu(margin + p[own] - rival)
+    p, own = logits.softmax(-1), labels.unsqueeze(-1)
+    rival = p.scatter(-1, own, -1.0).amax(-1)
+    return F.relu(margin + p.gather(-1, own).squeeze(-1) - rival)
 
 
 def check_margin(margin: float) -> float:
@@ -116,16 +115,3 @@ def masked_kl(
 def one_hot(labels: Int[Tensor, " batch"], classes: int) -> Bool[Tensor, "batch classes"]:
     """True at each example's label, False elsewhere."""
     return F.one_hot(labels, classes).bool()
-
-
-def weighted_mean(values: Float[Tensor, " batch"], weights: Float[Tensor, " batch"] | None = None) -> Float[Tensor, ""]:
-    """Mean of the values, weighted by numbers in [0, 1]; 0 where all weights are 0.
-
-    The sum is divided by the number of examples, not by the sum of weights, so that an example of weight 0 exerts no pull and
-    lends none to the others.
-
-    Example:
-        >>> weighted_mean(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 0.0])).item()
-        0.5
-    """
-    return values.mean() if weights is None else (values * weights).mean()

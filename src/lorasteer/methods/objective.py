@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lorasteer.core.losses import cross_entropy, kl_to_reference
-from lorasteer.methods.pools import Pool
+from lorasteer.methods.pools import Sample
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class ForgetBatch:
 ForgetLoss = Callable[[ForgetBatch], Tensor]
 
 
-def anchor_loss(kind: str, logits: Tensor, pool: Pool, places: Tensor) -> Tensor:
-    """Weighted mean loss of examples to be kept."""
-    values = kl_to_reference(logits, pool.reference[places]) if kind == "kl" else cross_entropy(logits, pool.labels[places])
-    return (values * pool.weights[places]).mean()
+def anchor_losses(kind: str, logits: Tensor, sample: Sample) -> Tensor:
+    """Loss of each example to be kept: KL to what the base says (`kl`), else cross-entropy with its label."""
+    return kl_to_reference(logits, sample.reference) if kind == "kl" else cross_entropy(logits, sample.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ WATCHED = 1000  # examples of each kind that the early stop looks at, at most
 FEW = 50  # examples to watch below which those that are learned from are watched as well
 _BLOCK = 1024  # examples per forward pass without gradients
 
+Fetch = Callable[[Tensor], Rows]
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -43,18 +46,51 @@ class Pool:
     weights: Tensor
     labels: Tensor
     reference: Tensor
-    fetch: Callable[[Tensor], Rows]
+    fetch: Fetch
 
     def __len__(self) -> int:
         return len(self.index)
 
+    def shuffled(self, order: Tensor) -> Sample:
+        """Some or all of its examples in the order given, shape [m]; one may come several times."""
+        about = (self.position, self.weights, self.labels, self.reference)
+        return Sample(self, order, *(known.index_select(0, order) for known in about))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Examples of a pool in some order, with what is known of each; fields as in `Pool`, shape [m, ...].
+
+    Args:
+        places: Where they stand in the pool, shape [m].
+    """
+
+    pool: Pool
+    places: Tensor
+    position: Tensor
+    weights: Tensor
+    labels: Tensor
+    reference: Tensor
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def part(self, number: int, size: int) -> Sample:
+        """The examples of step `number` when each step takes `size`."""
+        fields = (self.places, self.position, self.weights, self.labels, self.reference)
+        return Sample(self.pool, *(known[number * size : (number + 1) * size] for known in fields))
+
+    def rows(self) -> Rows:
+        """What is remembered of them."""
+        return self.pool.fetch(self.places)
+
 
 @dataclass(frozen=True)
 class Step:
-    """One step: places in the forget pool, and in each of the pools to be kept."""
+    """One step: examples to forget (none for a method that only trains on what is retained), and to keep from each pool."""
 
-    forget: Tensor
-    keep: tuple[Tensor, ...]
+    forget: Sample
+    keep: tuple[Sample, ...]
 
 
 @dataclass(frozen=True)
@@ -88,13 +124,12 @@ class Pools:
     def epoch(self, generator: torch.Generator) -> Iterator[Step]:
         """Steps of one epoch: each forget example once, the others drawn anew and repeated as needed."""
         steps, sizes = len(self), self._sizes()
-        forget = torch.randperm(len(self.forget), generator=generator) if self.forgets else torch.empty(0, dtype=torch.int64)
-        keep = [_cycle(len(pool), steps * size, generator) for pool, size in zip(self.keep, sizes, strict=True)]
+        order = torch.randperm(len(self.forget), generator=generator) if self.forgets else torch.empty(0, dtype=torch.int64)
+        forget = self.forget.shuffled(order)
+        keep = [pool.shuffled(_cycle(len(pool), steps * size, generator)) for pool, size in zip(self.keep, sizes, strict=True)]
         for step in range(steps):
-            yield Step(
-                forget[step * self.batch_size : (step + 1) * self.batch_size],
-                tuple(order[step * size : (step + 1) * size] for order, size in zip(keep, sizes, strict=True)),
-            )
+            kept = (sample.part(step, size) for sample, size in zip(keep, sizes, strict=True))
+            yield Step(forget.part(step, self.batch_size), tuple(kept))
 
     def _sizes(self) -> list[int]:
         return [min(self.keep_size, len(pool)) for pool in self.keep]
@@ -107,9 +142,13 @@ def _cycle(size: int, count: int, generator: torch.Generator) -> Tensor:
 
 
 def make_pools(
-    material: Material, plan: Plan, settings: ObjectiveSettings, activations: Activations, *, forgets: bool = True
-) -> Pools:
+    material: Material, plan: Plan, settings: ObjectiveSettings, activations: Activations, *, forgets: bool = True,
+    answers: bool = False,
+) -> Pools:  # fmt: skip
     """Draw the samples, read the rows, and ask the base once what it says to all of them.
+
+    With `answers` the rows also hold, last, what the base's boundary module answers to them: a layer that is adapted and frozen
+    underneath says the same at every step.
 
     With the aim `match-unseen` only the hardest forget examples are pushed away, as many as the base would get wrong had it never
     seen them; the others are kept. These are the ones a model trained without the forget set would miss.
@@ -117,7 +156,7 @@ def make_pools(
     Raises:
         PlanError: Every weight is 0, or the aim needs held-out examples and there are none.
     """
-    draw = _Draw(material, activations)
+    draw = _Draw(material, activations, answers)
     forget_set = material.splits.forget
     weights = np.ones(len(forget_set)) if plan.weights is None else np.asarray(plan.weights)
     judged = draw.pool("train", _some(forget_set[weights >= weights.max() / 2]))
@@ -185,12 +224,14 @@ class _Draw:
 
     material: Material
     activations: Activations
+    answers: bool
 
     def pool(self, part: Part, index: Index, weights: NDArray[np.float64] | None = None, position: Index | None = None) -> Pool:
         """Examples with the base's answers; all of weight 1 where no weights are given."""
-        fetch = _fetcher(self.activations, part, index)
-        with torch.no_grad(), replay(self.material.base.mirror, self.activations.cut, self.activations.shape) as run:
-            reference = torch.cat([run(fetch(block)).float() for block in torch.split(torch.arange(len(index)), _BLOCK)])
+        fetch, held = _fetcher(self.activations, part, index)
+        reference, answers = self._asked(fetch, len(index))
+        if self.answers and held:
+            fetch = _beside(fetch, answers)
         return Pool(
             index=index,
             position=torch.from_numpy(np.arange(len(index)) if position is None else position),
@@ -200,12 +241,28 @@ class _Draw:
             fetch=fetch,
         )
 
+    def _asked(self, fetch: Fetch, size: int) -> tuple[Tensor, Tensor]:
+        """The base's logits, and what its boundary module answers where that is asked for."""
+        cut, mirror, answers = self.activations.cut, self.material.base.mirror, list[Tensor]()
+        with contextlib.ExitStack() as stack:
+            if self.answers:
+                listen = mirror.get_submodule(cut.boundary).register_forward_hook(lambda *call: answers.append(call[-1]))
+                stack.callback(listen.remove)
+            stack.enter_context(torch.no_grad())
+            run = stack.enter_context(replay(mirror, cut, self.activations.shape))
+            logits = torch.cat([run(fetch(block)).float() for block in torch.split(torch.arange(size), _BLOCK)])
+        return logits, torch.cat(answers) if answers else torch.empty(0)
 
-def _fetcher(activations: Activations, part: Part, index: Index) -> Callable[[Tensor], Rows]:
-    """Rows from memory when they fit and the cut saves work; else read, or made from bytes, batch by batch."""
+
+def _fetcher(activations: Activations, part: Part, index: Index) -> tuple[Fetch, bool]:
+    """Rows from memory when they fit and the cut saves work (then True); else read, or made from bytes, batch by batch."""
     one = activations.rows(part, index[:1])
     size = len(index) * sum(row.numel() * row.element_size() for row in one)
     if not activations.cut.boundary or size > activations.memory_budget:
-        return lambda places: activations.rows(part, index[places.numpy()])
+        return lambda places: activations.rows(part, index[places.numpy()]), False
     rows = activations.rows(part, index)
-    return lambda places: [row[places] for row in rows]
+    return lambda places: [row.index_select(0, places) for row in rows], True
+
+
+def _beside(fetch: Fetch, answers: Tensor) -> Fetch:
+    return lambda places: [*fetch(places), answers.index_select(0, places)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 
 from lorasteer.changes import Change, adapter_change, weight_change
 from lorasteer.changes.adapter import exactly, wrap_model
-from lorasteer.methods.objective import ForgetBatch, ForgetLoss, anchor_loss
-from lorasteer.methods.pools import Pool, Pools, Step, make_pools
+from lorasteer.methods.learning import prepare
+from lorasteer.methods.objective import ForgetBatch, ForgetLoss, anchor_losses
+from lorasteer.methods.pools import Pools, Step, make_pools
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
 from lorasteer.methods.stopping import Watch, make_watch
 from lorasteer.records import Plan, TrainingNotes
@@ -32,12 +34,14 @@ class Learner:
         network: The part of it that maps inputs to outputs under the base's module names.
         layers: Modules in which it may differ from the base; empty for all.
         finish: Makes the change.
+        adapts: Whether those modules stay as they are underneath, with an adapter beside them.
     """
 
     model: nn.Module
     network: nn.Module
     layers: tuple[str, ...]
     finish: Callable[[TrainingNotes], Change]
+    adapts: bool = False
 
 
 def train_adapter(
@@ -65,15 +69,12 @@ def train_adapter(
         torch.manual_seed(plan.seed)
         config = {"r": settings.rank, "lora_alpha": settings.alpha, "lora_dropout": settings.dropout}
         wrapped = wrap_model(material.base.view(), {**config, "target_modules": exactly(layers)})
-    wrapped.eval()
-    for name, module in wrapped.named_modules():
-        if name.endswith("lora_dropout"):  # everything else, BatchNorm above all, stays as the base has it
-            module.train()
+    prepare(wrapped, dropout=settings.dropout, seed=plan.seed)
 
     def finish(notes: TrainingNotes) -> Change:
         return adapter_change(material.base, wrapped, plan=plan, training=notes, strength=plan.strength)
 
-    learner = Learner(wrapped, wrapped.get_base_model(), layers, finish)
+    learner = Learner(wrapped, wrapped.get_base_model(), layers, finish, adapts=True)
     return _train(material, plan, settings, forget_loss, observers, learner)
 
 
@@ -110,8 +111,11 @@ def _train(
     activations = material.memory.before(learner.layers)
     before = activations.seconds
     started = time.perf_counter()
-    pools = make_pools(material, plan, settings, activations, forgets=forget_loss is not None)
-    with replay(learner.network, activations.cut, activations.shape) as run:
+    boundary = activations.cut.boundary
+    frozen_beneath = learner.adapts and boundary in learner.layers
+    pools = make_pools(material, plan, settings, activations, forgets=forget_loss is not None, answers=frozen_beneath)
+    known = f"{boundary}.base_layer" if frozen_beneath else ""
+    with replay(learner.network, activations.cut, activations.shape, known=known) as run:
         watch = None
         if settings.stop_at is not None and forget_loss is not None:
             watch = make_watch(learner.model, _quietly(learner.model, run), pools, plan, settings)
@@ -138,7 +142,7 @@ def _fit(
         return FitReport(0, 0, 0.0, "finished")
 
     def loss(step: Step) -> Tensor:
-        return step_loss(run, pools, step, forget_loss, settings)
+        return step_loss(run, step, forget_loss, settings)
 
     watched: list[Observer] = [*observers, *([watch] if watch is not None else [])]
     report = fit(learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched)
@@ -147,26 +151,23 @@ def _fit(
     return report
 
 
-def step_loss(run: Replay, pools: Pools, step: Step, forget_loss: ForgetLoss | None, settings: ObjectiveSettings) -> Tensor:
+def step_loss(run: Replay, step: Step, forget_loss: ForgetLoss | None, settings: ObjectiveSettings) -> Tensor:
     """Loss of one step: weighted mean over the forget batch, plus the anchor's mean over each pool that is kept.
 
     Forget and keep batches go through the model together, once.
     """
-    groups: list[tuple[Pool, Tensor]] = list(zip(pools.keep, step.keep, strict=True))
+    samples = [*([step.forget] if forget_loss is not None else []), *step.keep]
+    joined: Rows = [torch.cat(slot) for slot in zip(*(sample.rows() for sample in samples), strict=True)]
+    logits = list(torch.split(run(joined).float(), [len(sample) for sample in samples]))
+    terms: list[Tensor] = []
     if forget_loss is not None:
-        groups = [(pools.forget, step.forget), *groups]
-    rows = [pool.fetch(places) for pool, places in groups]
-    joined: Rows = [torch.cat(slot) for slot in zip(*rows, strict=True)]
-    parts = list(torch.split(run(joined).float(), [len(places) for _, places in groups]))
-    total = torch.zeros(())
-    if forget_loss is not None:
-        pool, places, logits = pools.forget, step.forget, parts.pop(0)
-        batch = ForgetBatch(logits, pool.labels[places], pool.reference[places], pool.position[places])
-        weights = pool.weights[places]
-        total = total + (forget_loss(batch) * weights).sum() / weights.sum()
-    for pool, places, logits in zip(pools.keep, step.keep, parts, strict=True):
-        total = total + settings.anchor_weight / len(parts) * anchor_loss(settings.anchor, logits, pool, places)
-    return total
+        forget = step.forget
+        losses = forget_loss(ForgetBatch(logits.pop(0), forget.labels, forget.reference, forget.position))
+        terms.append(losses @ (forget.weights / forget.weights.sum()))
+    for sample, said in zip(step.keep, logits, strict=True):
+        share = settings.anchor_weight / len(step.keep) / len(sample)
+        terms.append(anchor_losses(settings.anchor, said, sample) @ (share * sample.weights))
+    return functools.reduce(torch.add, terms)
 
 
 def _quietly(model: nn.Module, run: Replay) -> Replay:

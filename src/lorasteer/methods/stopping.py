@@ -16,9 +16,10 @@ from lorasteer.core.statistics import label_log_odds, rank_auc
 from lorasteer.methods.pools import Pool, Pools
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
+from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.prefix import Replay
 from lorasteer.tasks.tensors import Tensors
-from lorasteer.tasks.training import Progress, is_finite, restore, snapshot
+from lorasteer.tasks.training import Progress
 
 CHECKS_PER_EPOCH = 12
 LEAST_STEPS = 4  # between two looks, which cost more than a step of a small forget set
@@ -43,14 +44,14 @@ class Watch:
     """An observer of the training loop that stops it and keeps the best state.
 
     Args:
-        model: The model that learns.
+        learned: What learns.
         look: Makes a reading of it.
         score: How far a reading is from the aim; 0 is there. The smallest is kept.
         floor: Retained accuracy below which the model counts as collapsed.
         every: Steps between two looks.
     """
 
-    model: nn.Module
+    learned: Learned
     look: Callable[[], Reading]
     score: Callable[[Reading], float]
     floor: float
@@ -70,12 +71,12 @@ class Watch:
         return due and self._judge(progress.step)
 
     def _judge(self, step: int) -> bool:
-        if not is_finite(self.model):  # the loop ends such a run at its next loss; the best state so far is finite
+        if not self.learned.are_finite():  # the loop ends such a run at its next loss; the best state so far is finite
             return False
         reading = self.look()
         score = self.score(reading)
         if score <= self._best[0]:  # of equal scores the later one has gone further
-            self._best, self.kept_step = (score, snapshot(self.model)), step
+            self._best, self.kept_step = (score, self.learned.copy()), step
         self._below = self._below + 1 if reading.retain < self.floor else 0
         if score <= 0:
             self.reason = "aim reached"
@@ -85,7 +86,7 @@ class Watch:
 
     def put_back(self) -> None:
         """Give the model its best state."""
-        restore(self.model, self._best[1])
+        self.learned.restore(self._best[1])
 
 
 def make_watch(model: nn.Module, run: Replay, pools: Pools, plan: Plan, settings: ObjectiveSettings) -> Watch:
@@ -109,7 +110,7 @@ def make_watch(model: nn.Module, run: Replay, pools: Pools, plan: Plan, settings
         missed = now.forget - (settings.stop_at or 0.0) * base.forget if plan.aim == "remove" else _mismatch(now, base)
         return max(0.0, missed) + lost
 
-    return Watch(model, look, score, (1 - FLOOR) * base.retain, max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH))
+    return Watch(Learned.of(model), look, score, (1 - FLOOR) * base.retain, max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH))
 
 
 def read(pools: Pools, said: Callable[[Pool], Tensor]) -> Reading:

@@ -40,6 +40,9 @@ class Cut:
         arguments: How the boundary is called: a tree whose tensor leaves with a batch dimension are slots for remembered rows.
         placeholders: For each name in `before`, its output's tree with shapes for leaves.
         saved: Share of the multiply-adds of a forward pass that lies before the cut.
+        root: Name of the smallest module around the boundary, or the boundary itself, whose output is the model's logits; replays
+            run it alone. Empty where only the whole model gives them.
+        entry: How the root is called: slots where it is the boundary, else shapes.
     """
 
     boundary: str
@@ -47,10 +50,15 @@ class Cut:
     arguments: Any = None
     placeholders: Any = None
     saved: float = 0.0
+    root: str = ""
+    entry: Any = None
 
 
 class _Slot:
     """Marks a place in a tree where remembered rows go."""
+
+
+_ONE_ARGUMENT = pytree.tree_structure(((0,), {}))
 
 
 class _Enough(Exception):  # noqa: N818 - ends a forward pass early, not an error
@@ -84,9 +92,10 @@ def find_cut(model: nn.Module, layers: Sequence[str], probe: Tensor, *, worth_it
         raise PlanError(f"none of the layers {list(layers)} runs in a forward pass; choose layers the model uses.")
     name = ran[0]
     while name:
-        cut = _cut_at(model, name, trace, probe)
-        if cut is not None and cut.saved >= worth_it and _is_right(model, cut, probe):
-            return cut
+        for root in (_root_of(name, trace), ""):
+            cut = _cut_at(name, root, trace, probe)
+            if cut is not None and cut.saved >= worth_it and _is_right(model, cut, probe):
+                return cut
         name = name.rpartition(".")[0]
     return Cut("")
 
@@ -99,6 +108,7 @@ class _Trace:
     outputs: dict[str, Any]
     inputs: dict[str, tuple[Any, Any]]
     work: dict[str, int]
+    logits: Tensor | None = None
 
 
 def _trace(model: nn.Module, probe: Tensor) -> _Trace:
@@ -130,7 +140,7 @@ def _trace(model: nn.Module, probe: Tensor) -> _Trace:
             handles.append(module.register_forward_hook(leave(name)))
     try:
         with torch.no_grad():
-            model(probe)
+            trace.logits = logits_of(model(probe))
     finally:
         for handle in handles:
             handle.remove()
@@ -145,13 +155,21 @@ def _multiply_adds(module: nn.Module, output: Any) -> int:
     return places * weight[0].numel()
 
 
-def _cut_at(model: nn.Module, name: str, trace: _Trace, probe: Tensor) -> Cut | None:
+def _root_of(boundary: str, trace: _Trace) -> str:
+    """The smallest module around the boundary whose output is the logits themselves, not a copy or a part of an answer."""
+    around = (name for name in trace.order if boundary == name or boundary.startswith(name + "."))
+    said = [name for name in around if trace.outputs[name] is trace.logits and trace.calls[name] == 1]
+    return max(said, key=len, default="")
+
+
+def _cut_at(name: str, root: str, trace: _Trace, probe: Tensor) -> Cut | None:
     if trace.calls.get(name) != 1:
         return None
     # a module that speaks again later (one activation used in several places) must not be replaced
     over = (other for other, calls in trace.done_before[name].items() if calls == trace.calls[other])
     done = [other for other in over if not name.startswith(other + ".")]
-    before = tuple(other for other in done if not any(other.startswith(outer + ".") for outer in done))
+    outermost = (other for other in done if not any(other.startswith(outer + ".") for outer in done))
+    before = tuple(other for other in outermost if not root or other.startswith(root + "."))
     batch = len(probe)
     arguments = pytree.tree_map(lambda leaf: _Slot() if _is_row(leaf, batch) else leaf, trace.inputs[name])
     rows = [leaf for leaf in pytree.tree_leaves(trace.inputs[name]) if _is_row(leaf, batch)]
@@ -160,7 +178,8 @@ def _cut_at(model: nn.Module, name: str, trace: _Trace, probe: Tensor) -> Cut | 
     outputs = [pytree.tree_map(lambda leaf: _placeholder(leaf, batch), trace.outputs[other]) for other in before]
     total = max(1, sum(trace.work.values()))
     saved = sum(trace.work.get(other, 0) for other in trace.done_before[name]) / total
-    return Cut(name, before, arguments, outputs, saved)
+    entry = pytree.tree_map(lambda leaf: _placeholder(leaf, batch), trace.inputs[root]) if root else None
+    return Cut(name, before, arguments, outputs, saved, root, arguments if root == name else entry)
 
 
 def _is_row(leaf: Any, batch: int) -> bool:
@@ -224,45 +243,67 @@ def record(model: nn.Module, cut: Cut, inputs: Tensor) -> Rows:
 
 
 @contextlib.contextmanager
-def replay(model: nn.Module, cut: Cut, shape: Sequence[int]) -> Iterator[Replay]:
+def replay(model: nn.Module, cut: Cut, shape: Sequence[int], *, known: str = "") -> Iterator[Replay]:
     """A function from remembered rows to logits that runs only the second part of `model`.
 
     Args:
         model: The base or a view of it, adapted at or behind the boundary. Hooks and replaced forwards are gone afterwards.
         cut: Where it was cut.
         shape: Shape of one input, [channels, height, width].
+        known: Name of a module whose answer comes with the rows, behind those of the boundary, and is not computed.
     """
     if not cut.boundary:
         yield lambda rows: logits_of(model(rows[0]))
         return
     pending: list[Rows] = []
-
-    def hand_over(module: nn.Module, args: Any, kwargs: Any) -> Any:
-        rows = iter(pending[-1])
-        return pytree.tree_map(lambda leaf: next(rows) if isinstance(leaf, _Slot) else leaf, cut.arguments)
+    arguments = _filler(cut.arguments)
+    root = model.get_submodule(cut.root)
+    enter = _filler(cut.entry) if cut.root else lambda rows: ((torch.empty(len(rows[0]), *shape, device="meta"),), {})
 
     def run(rows: Rows) -> Tensor:
         pending.append(rows)
         try:
-            return logits_of(model(torch.empty(len(rows[0]), *shape, device="meta")))
+            args, kwargs = enter(rows)
+            return logits_of(root(*args, **kwargs))
         finally:
             pending.pop()
 
     with contextlib.ExitStack() as stack:
         for name, tree in zip(cut.before, cut.placeholders, strict=True):
-            stack.enter_context(_stand_in(model.get_submodule(name), tree, pending))
-        handle = model.get_submodule(cut.boundary).register_forward_pre_hook(hand_over, with_kwargs=True)
-        stack.callback(handle.remove)
+            stack.enter_context(_stand_in(model.get_submodule(name), _filler(tree), pending))
+        if known:
+            stack.enter_context(_stand_in(model.get_submodule(known), lambda rows: rows[-1], pending))
+        if cut.root != cut.boundary:
+            boundary = model.get_submodule(cut.boundary)
+            handle = boundary.register_forward_pre_hook(lambda *_: arguments(pending[-1]), with_kwargs=True)
+            stack.callback(handle.remove)
         yield run
 
 
+def _filler(tree: Any) -> Callable[[Rows], Any]:
+    """A function that puts rows into the slots of a tree, and gives its shapes the rows' number of examples."""
+    leaves, structure = pytree.tree_flatten(tree)
+    if structure == _ONE_ARGUMENT and isinstance(leaves[0], _Slot):
+        return lambda rows: ((rows[0],), {})  # the usual case, at every step: not worth a walk through a tree
+
+    def fill(rows: Rows) -> Any:
+        left = iter(rows)
+        filled = [next(left) if isinstance(leaf, _Slot) else _sized(leaf, len(rows[0])) for leaf in leaves]
+        return pytree.tree_unflatten(filled, structure)
+
+    return fill
+
+
+def _sized(leaf: Any, batch: int) -> Any:
+    return leaf.expand(batch) if isinstance(leaf, _Shape) else leaf
+
+
 @contextlib.contextmanager
-def _stand_in(module: nn.Module, tree: Any, pending: list[Rows]) -> Iterator[None]:
-    """While the block runs, the module answers with placeholders of the pending batch's size."""
+def _stand_in(module: nn.Module, answer: Callable[[Rows], Any], pending: list[Rows]) -> Iterator[None]:
+    """While the block runs, the module answers by the pending batch's rows alone: with placeholders of its size, or a row."""
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        batch = len(pending[-1][0])
-        return pytree.tree_map(lambda leaf: leaf.expand(batch) if isinstance(leaf, _Shape) else leaf, tree)
+        return answer(pending[-1])
 
     # set on the instance, past nn.Module's own bookkeeping: the class's forward shows again once it is gone
     own = module.__dict__.get("forward")

@@ -7,6 +7,7 @@ every step and may stop it. A loss that is not finite ends it at the last state 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -21,7 +22,9 @@ from torch import Tensor, nn
 
 from lorasteer.errors import Interrupted
 from lorasteer.records import Settings
+from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tensors
+from lorasteer.tasks.vector import fits_one_vector, one_vector
 
 BatchT = TypeVar("BatchT")
 BatchT_co = TypeVar("BatchT_co", covariant=True)
@@ -101,6 +104,7 @@ class Batches(Protocol[BatchT_co]):
 class _State:
     """What changes while a run goes on."""
 
+    learned: Learned
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     step: int = 0
@@ -141,19 +145,30 @@ def fit(
         Interrupted: Ctrl-C was pressed and a checkpoint lies ready; without a checkpoint KeyboardInterrupt passes through.
     """
     started = time.perf_counter()
-    state = _State(_optimizer(model, settings))
-    key = ""
-    if checkpoint is not None:
-        key = f"{settings.digest} seed {seed} start {digest_of(snapshot(model))} steps {len(batches)} {identity}"
-        _resume(model, state, checkpoint, key)
+    learned = Learned.of(model)
     reason: Literal["finished", "stopped", "diverged"] = "finished"
-    _keep_safe(model, state)
-    try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():  # also for a caller who only wants answers
+    # gradients also for a caller who only wants answers
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), _optimizing(learned, settings) as optimizer:
+        state = _State(learned, optimizer)
+        key = ""
+        if checkpoint is not None:
+            key = f"{settings.digest} seed {seed} start {digest_of(learned.copy())} steps {len(batches)} {identity}"
+            _resume(state, checkpoint, key)
+        state.safe = (state.step, learned.copy())
+        with _resumable(state, settings, checkpoint):
             while state.epoch < settings.epochs and reason == "finished":
-                reason = _run_epoch(model, state, batches, loss, settings, seed, observers)
+                reason = _run_epoch(state, batches, loss, settings, seed, observers)
                 if checkpoint is not None and reason == "finished":
-                    _save(model, state, checkpoint, key, settings)
+                    _save(state, checkpoint, key, settings)
+        kept = _go_back(state) if reason == "diverged" else state.step
+    return FitReport(state.step, kept, time.perf_counter() - started, reason, state.losses)
+
+
+@contextlib.contextmanager
+def _resumable(state: _State, settings: FitSettings, checkpoint: Path | None) -> Iterator[None]:
+    """Ctrl-C inside the block says how to go on, where there is something to go on from."""
+    try:
+        yield
     except KeyboardInterrupt as stop:
         if checkpoint is None:
             raise
@@ -161,12 +176,9 @@ def fit(
             f"stopped in epoch {state.epoch + 1} of {settings.epochs}; {checkpoint} keeps the epochs before it. "
             "Run the same command again to go on."
         ) from stop
-    kept = _go_back(model, state) if reason == "diverged" else state.step
-    return FitReport(state.step, kept, time.perf_counter() - started, reason, state.losses)
 
 
 def _run_epoch(
-    model: nn.Module,
     state: _State,
     batches: Batches[BatchT],
     loss: Callable[[BatchT], Tensor],
@@ -176,7 +188,7 @@ def _run_epoch(
 ) -> Literal["finished", "stopped", "diverged"]:
     torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
     generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
-    every_step = _trainable_numbers(model) < SNAPSHOT_EVERY_STEP
+    every_step = state.learned.size < SNAPSHOT_EVERY_STEP
     stopped, seen = False, list[float]()
     for batch in batches.epoch(generator):
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
@@ -185,14 +197,14 @@ def _run_epoch(
         if not math.isfinite(seen[-1]):
             return "diverged"
         if every_step or len(seen) == 1:
-            _keep_safe(model, state)
-        _step(model, state, value, settings, len(batches) * settings.epochs)
+            state.safe = (state.step, state.learned.copy())
+        _step(state, value, settings, len(batches) * settings.epochs)
         progress = Progress(state.step, len(batches) * settings.epochs, state.epoch + 1, settings.epochs, seen[-1])
         # every observer is told of every step, also when an earlier one asks to stop
         stopped = max([bool(observe(progress)) for observe in observers], default=False)
         if stopped:
             break
-    if not is_finite(model):  # a finite loss may have a gradient that is not
+    if not state.learned.are_finite():  # a finite loss may have a gradient that is not
         return "diverged"
     if stopped:
         return "stopped"
@@ -201,13 +213,13 @@ def _run_epoch(
     return "finished"
 
 
-def _step(model: nn.Module, state: _State, value: Tensor, settings: FitSettings, steps: int) -> None:
+def _step(state: _State, value: Tensor, settings: FitSettings, steps: int) -> None:
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate * schedule(settings.schedule, state.step / max(1, steps))
-    state.optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad(set_to_none=False)  # gradients may be windows into one vector
     torch.autograd.backward(value)
     if settings.clip_norm is not None:
-        nn.utils.clip_grad_norm_(trainable(model).values(), settings.clip_norm)
+        nn.utils.clip_grad_norm_(state.optimizer.param_groups[0]["params"], settings.clip_norm)
     state.optimizer.step()
     state.step += 1
 
@@ -226,56 +238,29 @@ def schedule(name: str, done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - 0.2) / 0.8))
 
 
-def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Parameters that require a gradient, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+@contextlib.contextmanager
+def _optimizing(learned: Learned, settings: FitSettings) -> Iterator[torch.optim.Optimizer]:
+    """An optimiser over what learns: of one vector where that is possible."""
+    parameters = list(learned.parameters.values())
+    with contextlib.ExitStack() as stack:
+        if fits_one_vector(parameters):
+            parameters = [stack.enter_context(one_vector(parameters))]
+        if settings.optimizer == "sgd":
+            yield torch.optim.SGD(
+                parameters, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
+            )
+        else:
+            yield torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
-def _trainable_numbers(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in trainable(model).values())
-
-
-def _optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
-    parameters = list(trainable(model).values())
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
-        )
-    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
-
-
-def snapshot(model: nn.Module) -> Tensors:
-    """Copies of everything training can change: parameters that learn, and the buffers (BatchNorm statistics)."""
-    changing = {**trainable(model), **dict(model.named_buffers())}
-    return {name: tensor.detach().clone() for name, tensor in changing.items()}
-
-
-def restore(model: nn.Module, kept: Tensors) -> None:
-    """Put a snapshot back."""
-    changing: dict[str, Tensor] = {**trainable(model), **dict(model.named_buffers())}
-    with torch.no_grad():
-        for name, value in kept.items():
-            changing[name].copy_(value)
-
-
-def is_finite(model: nn.Module) -> bool:
-    """Whether everything training can change is a finite number."""
-    changing = (*trainable(model).values(), *model.buffers())
-    return all(bool(tensor.isfinite().all()) for tensor in changing)
-
-
-def _keep_safe(model: nn.Module, state: _State) -> None:
-    state.safe = (state.step, snapshot(model))
-
-
-def _go_back(model: nn.Module, state: _State) -> int:
+def _go_back(state: _State) -> int:
     step, kept = state.safe
-    restore(model, kept)
+    state.learned.restore(kept)
     return step
 
 
-def _save(model: nn.Module, state: _State, path: Path, key: str, settings: FitSettings) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in snapshot(model).items()}
+def _save(state: _State, path: Path, key: str, settings: FitSettings) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in state.learned.copy().items()}
     plain: dict[str, Any] = {}
     for number, values in state.optimizer.state_dict()["state"].items():
         for name, value in values.items():
@@ -302,14 +287,14 @@ def precision_of(checkpoint: Path) -> str | None:
     return str(json.loads(metadata.get("fit", "{}")).get("precision")) or None
 
 
-def _resume(model: nn.Module, state: _State, path: Path, key: str) -> None:
+def _resume(state: _State, path: Path, key: str) -> None:
     if not path.is_file():
         return
     tensors, metadata = read_tensors(path)
     note = json.loads(metadata.get("fit", "{}"))
     if note.get("key") != key or metadata.get("digest") != digest_of(tensors):
         return
-    restore(model, {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+    state.learned.restore({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
     saved: dict[int, dict[str, Any]] = {}
     for name, value in (*tensors.items(), *((f"optimizer.{name}", value) for name, value in note["plain"].items())):
         if name.startswith("optimizer."):

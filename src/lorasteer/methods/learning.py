@@ -1,0 +1,88 @@
+"""Adapted layers while they learn: what PEFT's own forward computes, without what it has to ask and torch has to draw each time.
+
+On remembered rows a step is a few small matrix products, so what surrounds them decides how long a round takes. Torch's dropout
+takes longer on a CPU than the product it feeds: masks are windows into a table of independent draws instead, each at an offset
+drawn anew; every activation is still dropped with probability p, and which ones changes at every step. PEFT's forward, before it
+computes, looks for merged, mixed and disabled adapters, which a model in training does not have.
+"""
+
+from __future__ import annotations
+
+import torch
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+
+from lorasteer.changes.adapter import NAME
+
+WINDOWS = 8  # table size as a multiple of the largest input seen
+_BITS = 16
+
+
+def prepare(wrapped: nn.Module, *, dropout: float, seed: int) -> None:
+    """Make the adapted layers of a model ready to learn: quick, and with dropout in training mode.
+
+    Everything else, BatchNorm above all, stays in evaluation mode as the base has it.
+
+    Args:
+        wrapped: A fresh `PeftModel` of plain LoRA layers around a view of a base; used for this training only.
+        dropout: Share of the adapter's input to drop.
+        seed: Of the dropout's table.
+    """
+    wrapped.eval()
+    for layer in wrapped.modules():
+        if isinstance(layer, LoraLayer):
+            layer.lora_dropout[NAME] = TableDropout(dropout, seed)
+            layer.__dict__["forward"] = _Adapted(layer)  # on the instance, past nn.Module's own bookkeeping
+
+
+class _Adapted:
+    """Forward of a layer with one adapter: base(x) + scaling * B(A(dropout(x))), as in PEFT."""
+
+    def __init__(self, layer: LoraLayer) -> None:
+        self.base: nn.Module = layer.get_base_layer()
+        self.down, self.up = layer.lora_A[NAME], layer.lora_B[NAME]
+        self.dropout, self.scaling = layer.lora_dropout[NAME], float(layer.scaling[NAME])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        said: Tensor = self.base(x)
+        return torch.add(said, self.up(self.down(self.dropout(x))), alpha=self.scaling)
+
+
+class TableDropout(nn.Module):
+    """Drop activations with probability `p` and scale the others by 1 / (1 - p), as `nn.Dropout` does; nothing in evaluation.
+
+    Offsets come from torch's generator; the table from a seed of its own, so that a run is repeated bit for bit.
+
+    Args:
+        p: Share to drop, 0 <= p < 1; kept to within 2^-16.
+        seed: Of the table.
+    """
+
+    def __init__(self, p: float, seed: int = 0) -> None:
+        super().__init__()
+        self.p, self.seed = p, seed
+        self._table = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mask `x`, of any shape."""
+        if not self.training or not self.p:
+            return x
+        size = x.numel()
+        if len(self._table) < WINDOWS * size:
+            self._table = draw_mask(WINDOWS * size, self.p, self.seed)
+        start = int(torch.randint(len(self._table) - size + 1, ()))
+        return x * self._table[start : start + size].view(x.shape).to(x.dtype)
+
+
+def draw_mask(size: int, p: float, seed: int) -> Tensor:
+    """Independent draws of 0 (with probability p) or 1 / (1 - p), float32, shape [size].
+
+    Example:
+        >>> draw_mask(4, 0.5, seed=0).unique().tolist()
+        [0.0, 2.0]
+    """
+    generator = torch.Generator().manual_seed(seed)
+    words = torch.empty(-(-size * _BITS // 64), dtype=torch.int64)
+    bits = words.random_(torch.iinfo(torch.int64).min, None, generator=generator).view(torch.int16)[:size]
+    limit = round(p * (1 << _BITS)) - (1 << (_BITS - 1))
+    return (bits >= limit).float() / (1 - p)
