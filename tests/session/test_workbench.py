@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lorasteer.records import Direction
 from lorasteer.session import Workbench, retrain_seeds
 from tests.support.digits import bench, digits, forgotten, request, small_base
 
@@ -52,3 +53,19 @@ def test_each_strength_is_a_model_of_its_own() -> None:
 def test_seeds_of_retrained_models_are_not_the_bases() -> None:
     assert retrain_seeds(0, 3) == (1000, 1001, 1002)
     assert retrain_seeds(1, 1) == (1010,)
+
+
+def test_each_direction_looks_at_the_base_with_its_own_weights() -> None:
+    """Two directions in the same class: what the base says is remembered once, how it is weighed is not."""
+    ids = [str(name) for name in digits().train.ids[digits().train.labels == 7]]
+    asked = [
+        Direction(positive=tuple(ids[:5]), negative=tuple(ids[5:10])),
+        Direction(positive=tuple(ids[5:10]), negative=tuple(ids[:5])),
+    ]
+    known = bench()
+    one, other = (known.translate(request(direction=direction)) for direction in asked)
+    assert one.splits.digest == other.splits.digest
+    known.look(one)
+    (again,), (fresh,) = known.look(other), Workbench(small_base(), digits()).look(other)
+    assert again == fresh
+    assert again.value("direction_accuracy") is not None

@@ -117,6 +117,7 @@ def logistic_regression(
         return (penalty * theta**2).sum() / 2 - (weights * torch.nn.functional.logsigmoid(margins)).sum()
 
     theta = torch.zeros(2, dtype=torch.float64)
+    value = objective(theta)
     for _ in range(100):
         wrong = torch.sigmoid(-signed * (design @ theta))
         gradient = penalty * theta - design.T @ (weights * signed * wrong)
@@ -124,8 +125,8 @@ def logistic_regression(
         step = torch.linalg.solve(curvature, gradient)
         if float(step.abs().max()) < 1e-10:
             break
-        scale, start = 1.0, objective(theta)
-        while scale > 1e-6 and objective(theta - scale * step) > start:
+        scale, before = 1.0, value
+        while (value := objective(theta - scale * step)) > before and scale > 1e-6:
             scale /= 2
         theta = theta - scale * step
     return float(theta[0]), float(theta[1])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lorasteer.changes.adapter import NAME
 
-WINDOWS = 8  # table size as a multiple of the largest input seen
+WINDOWS = 2  # table size as a multiple of the largest input seen
 _BITS = 16
 
 

@@ -86,6 +86,7 @@ class Workbench:
     _memory: Memory = field(init=False)
     _holdout: Holdout = field(init=False)
     _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
+    _looked: dict[tuple[object, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         inputs = inputs_for(self.base, self.data)
@@ -190,18 +191,21 @@ class Workbench:
 
     def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
         """Measure a change beside the base and the retrained models."""
+        known = self.look(translation, retrained=retrained)
         base, *others = self._models(translation, retrained)
-        context = Context(self.outputs(change, translation), base, tuple(others))
-        measured = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others, context.outputs))
+        measured = (*known, evaluate(Context(self.outputs(change, translation), base, tuple(others))))
         floor = dict(noise_floor(measured[1:-1])) if len(others) > 1 else {}
         remarks = verdict(measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None)
         return Round(request, translation, change, measured, floor, (*_ending(change), *remarks))
 
     def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
-        """Measure the base and the retrained models alone, before any change."""
+        """Measure the base and the retrained models alone, before any change; once for the same question."""
         base, *others = self._models(translation, retrained)
-        context = Context(base, base, tuple(others))
-        return tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
+        asked = (translation.splits.digest, translation.plan.weights, *(outputs.model for outputs in (base, *others)))
+        if asked not in self._looked:
+            context = Context(base, base, tuple(others))
+            self._looked[asked] = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
+        return self._looked[asked]
 
     def _models(self, translation: Translation, retrained: Sequence[Base]) -> list[Outputs]:
         """What the base, then each retrained model says."""
@@ -219,10 +223,11 @@ class Workbench:
         strength = record.strength if strength is None else strength
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
         applied = change.apply(self.base, strength=strength)
-        return self._outputs(
-            self.material(translation.splits), applied, change.layers, translation, subject=subject, model=model,
+        said = self._outputs(
+            self.material(translation.splits), applied, change.layers, subject=subject, model=model,
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
+        return _directed(said, translation)
 
     def _outputs_of_model(self, model: Base, subject: str, translation: Translation, *, seconds: float | None) -> Outputs:
         key = (model.digest, translation.splits.digest)
@@ -232,28 +237,22 @@ class Workbench:
             layers = classifier_head(model.model) if is_base else ()
             material = Material(model, memory.inputs, translation.splits, memory, self.material(translation.splits).retrain)
             self._said[key] = self._outputs(
-                material, model.model, layers, translation, subject=subject, model=model.digest, seconds=seconds,
+                material, model.model, layers, subject=subject, model=model.digest, seconds=seconds,
                 trainable=None if is_base else sum(p.numel() for p in model.model.parameters()),
             )  # fmt: skip
-        return self._said[key]
+        return _directed(self._said[key], translation)
 
-    def _outputs(
-        self, material: Material, network: nn.Module, layers: tuple[str, ...], translation: Translation, **facts: Any
-    ) -> Outputs:
-        splits = translation.splits
+    def _outputs(self, material: Material, network: nn.Module, layers: tuple[str, ...], **facts: Any) -> Outputs:
+        splits = material.splits
         sample = self._retain_sample(splits)
 
         def said(part: Part, index: Index) -> Predictions:
             return Predictions(material.logits(network, part, index, layers=layers), material.inputs.labels(part, index))
 
-        weights, test_weights = translation.plan.weights, translation.test_weights
         return Outputs(
             splits=splits.digest, forget=said("train", splits.forget), retain=said("train", sample),
             forget_test=said("test", splits.forget_test), retain_test=said("test", splits.retain_test),
-            validation=said(splits.validation.part, splits.validation.index),
-            selected=None if weights is None else torch.tensor(weights),
-            selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)),
-            **facts,
+            validation=said(splits.validation.part, splits.validation.index), **facts,
         )  # fmt: skip
 
     def _retain_sample(self, splits: Splits) -> Index:
@@ -264,6 +263,16 @@ class Workbench:
         """Features of the base: what its last layer reads."""
         rows: list[Tensor] = self._memory.before(classifier_head(self.base.model)[-1:]).rows(part, index)
         return np.asarray(torch.cat([row.flatten(1) for row in rows], 1).numpy())
+
+
+def _directed(said: Outputs, translation: Translation) -> Outputs:
+    """The same answers with the weights that this request's direction gives to the forget examples."""
+    weights, test_weights = translation.plan.weights, translation.test_weights
+    return replace(
+        said,
+        selected=None if weights is None else torch.tensor(weights),
+        selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)),
+    )
 
 
 def _ending(change: Change) -> tuple[str, ...]:
