@@ -60,6 +60,10 @@ class TrainingDiverged(LorasteerError):  # noqa: N818 - a state of the training,
             "Lower the learning rate or the intensity and run again."
         )
 
+    def __reduce__(self) -> tuple[type[TrainingDiverged], tuple[int, int]]:
+        """Travels between processes: made again from its numbers, not from its message."""
+        return TrainingDiverged, (self.step, self.last_good)
+
 
 class Interrupted(LorasteerError):  # noqa: N818 - a state of the work, not a fault
     """A person stopped the work; the message says what was kept and how to go on."""

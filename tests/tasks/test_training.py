@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,18 @@ def test_interrupted_and_resumed_gives_the_bits_of_an_uninterrupted_run(settings
     report = run(resumed, settings, checkpoint=path)
     assert weights_digest(resumed) == weights_digest(whole)
     assert (report.losses, report.steps) == (wanted.losses, wanted.steps)
+
+
+def test_the_time_of_the_run_that_was_interrupted_counts(tmp_path: Path) -> None:
+    path, slow = tmp_path / "checkpoint.safetensors", 0.3
+
+    def wait(progress: Progress) -> None:
+        if progress.step == 1:
+            time.sleep(slow)
+
+    with pytest.raises(Interrupted):
+        run(network(), observers=(wait, stop_at(STEPS + 1)), checkpoint=path)
+    assert run(network(), checkpoint=path).seconds >= slow
 
 
 def test_interrupted_twice_still_gives_the_same_bits(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
@@ -76,7 +76,7 @@ class FitReport:
     Args:
         steps: Optimiser steps taken.
         kept_step: Step whose weights the model holds now.
-        seconds: Wall time of the loop.
+        seconds: Wall time of the loop, with that of the runs it resumes.
         reason: `finished`, `stopped` (an observer asked for it) or `diverged` (a loss was not finite).
         losses: Mean loss of each epoch.
     """
@@ -109,7 +109,14 @@ class _State:
     epoch: int = 0
     step: int = 0
     losses: tuple[float, ...] = ()
+    started: float = field(default_factory=time.perf_counter)
+    before: float = 0.0
     safe: tuple[int, Tensors] = (0, {})
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, with that of the runs it resumes."""
+        return self.before + time.perf_counter() - self.started
 
 
 def fit(
@@ -144,7 +151,6 @@ def fit(
     Raises:
         Interrupted: Ctrl-C was pressed and a checkpoint lies ready; without a checkpoint KeyboardInterrupt passes through.
     """
-    started = time.perf_counter()
     learned = Learned.of(model)
     reason: Literal["finished", "stopped", "diverged"] = "finished"
     # gradients also for a caller who only wants answers
@@ -161,7 +167,7 @@ def fit(
                 if checkpoint is not None and reason == "finished":
                     _save(state, checkpoint, key, settings)
         kept = _go_back(state) if reason == "diverged" else state.step
-    return FitReport(state.step, kept, time.perf_counter() - started, reason, state.losses)
+    return FitReport(state.step, kept, state.seconds, reason, state.losses)
 
 
 @contextlib.contextmanager
@@ -274,6 +280,7 @@ def _save(state: _State, path: Path, key: str, settings: FitSettings) -> None:
         "epoch": state.epoch,
         "step": state.step,
         "losses": state.losses,
+        "seconds": state.seconds,
         "plain": plain,
     }
     write_tensors(path, tensors, metadata={"fit": json.dumps(note), "digest": digest_of(tensors)})
@@ -302,4 +309,4 @@ def _resume(state: _State, path: Path, key: str) -> None:
             saved.setdefault(int(number), {})[field] = value
     whole = state.optimizer.state_dict()
     state.optimizer.load_state_dict({"state": saved, "param_groups": whole["param_groups"]})
-    state.epoch, state.step, state.losses = note["epoch"], note["step"], tuple(note["losses"])
+    state.epoch, state.step, state.losses, state.before = note["epoch"], note["step"], tuple(note["losses"]), note["seconds"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,7 +153,6 @@ def train_classifier(
         left_out=without.digest if without else "",
     )  # fmt: skip
     index = np.setdiff1d(np.arange(len(data.train)), holdout_for(draft, data).index) if without is None else without.retain
-    started = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_model(model, len(data.classes), data.shape, **draft.options)
@@ -166,8 +164,7 @@ def train_classifier(
     report = _fit_classifier(network, ImageBatches(inputs, index, settings), settings, seed, observers, checkpoint)
     if report.reason == "diverged":
         raise TrainingDiverged(report.steps, report.kept_step)
-    seconds = round(time.perf_counter() - started, 3)
-    base = Base(draft.model_copy(update={"seconds": seconds, "fit": settings}), network)
+    base = Base(draft.model_copy(update={"seconds": round(report.seconds, 3), "fit": settings}), network)
     return Base(base.record.model_copy(update={"weights": base.digest}), base.model)
 
 
