@@ -70,5 +70,5 @@ def test_user_errors_survive_a_trip_to_another_process() -> None:
 
 
 def test_a_diverged_training_travels_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(TrainingDiverged(5, 3)))  # noqa: S301 - our own bytes
+    error = pickle.loads(pickle.dumps(TrainingDiverged(5, 3)))
     assert (error.step, error.last_good, str(error)) == (5, 3, str(TrainingDiverged(5, 3)))
