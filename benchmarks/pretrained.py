@@ -41,7 +41,8 @@ SHARED: dict[str, Any] = {
 }  # fmt: skip
 FIRE_ENGINES = Inside(
     "fire engines", "truck", ("fire_engine", "fire_truck"),
-    {**SHARED, "layers": ("layer3.1", "layer3.2"), "rank": 2, "alpha": 4.0, "dropout": 0.3},
+    {**SHARED, "layers": ("layer3.1", "layer3.2"), "rank": 4, "alpha": 8.0, "dropout": 0.3, "weight_decay": 0.3,
+     "spare_weight": 1.5},
 )  # fmt: skip
 OSTRICHES = Inside(
     "ostriches", "bird", ("ostrich", "struthio_camelus"),

@@ -160,7 +160,8 @@ def main() -> None:
         for size, (first, later) in table.items():
             rows.append([f"{label} {size:,}: first / later round", f"{first:.2f} / {later:.3f}", "–", "–"])
     note = (
-        f"Median of {TURNS} turns; forget cat, ResNet-18, LoRA on the two-layer head, {STEPS_EPOCHS} epochs; each batch holds as "
+        f"Median of {TURNS} turns, {torch.get_num_threads()} threads; forget cat, ResNet-18, LoRA on the two-layer head, "
+        f"{STEPS_EPOCHS} epochs; each batch holds as "
         f"many retained examples beside the forget ones ({BATCHES[0]} is the default). Growth: two epochs, a random forget set "
         "(500 while the training set grows)."
     )

@@ -22,6 +22,7 @@ from lorasteer.tasks.splits import Index, Part
 
 LEAST_STEPS = 8  # per epoch
 WATCHED = 1000  # examples of each kind that the early stop looks at, at most
+UNSEEN = 5000  # held-out examples it compares with, at most: half a point of accuracy is to be told apart
 FEW = 50  # examples to watch below which those that are learned from are watched as well
 _BLOCK = 1024  # examples per forward pass without gradients
 
@@ -159,7 +160,7 @@ def make_pools(
     draw = _Draw(material, activations, answers)
     forget_set = material.splits.forget
     weights = np.ones(len(forget_set)) if plan.weights is None else np.asarray(plan.weights)
-    judged = draw.pool("train", _some(forget_set[weights >= weights.max() / 2]))
+    judged = draw.pool("train", _some(forget_set[weights >= weights.max() / 2], WATCHED))
     unseen = _unseen(draw) if plan.aim == "match-unseen" else None
     if unseen is not None:
         weights = weights * _hardest(draw.pool("train", forget_set), unseen)
@@ -194,9 +195,9 @@ def retain_sample(material: Material, size: int, seed: int) -> tuple[Index, Inde
     return np.sort(drawn[:size]), np.sort(left if len(left) >= FEW else drawn[-WATCHED:])
 
 
-def _some(index: Index) -> Index:
-    """At most `WATCHED` of the positions, evenly spread."""
-    return index[:: -(-len(index) // WATCHED)]
+def _some(index: Index, most: int) -> Index:
+    """At most so many of the positions, evenly spread."""
+    return index[:: -(-len(index) // most)]
 
 
 def _unseen(draw: _Draw) -> Pool:
@@ -206,7 +207,7 @@ def _unseen(draw: _Draw) -> Pool:
             "aim 'match-unseen' needs held-out examples to match, and this base holds none out. "
             "Adopt or train it with a validation share above 0, or ask for the aim 'remove'."
         )
-    return draw.pool(held_out.part, _some(held_out.index))
+    return draw.pool(held_out.part, _some(held_out.index, UNSEEN))
 
 
 def _hardest(pool: Pool, unseen: Pool) -> NDArray[np.float64]:
