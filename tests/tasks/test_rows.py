@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,15 @@ def test_the_next_process_finds_the_rows(tmp_path: Path) -> None:
     again = DiskRows(tmp_path, SIZE)
     assert again.missing(places(1, 2, 3)).tolist() == [2]
     assert right(again, places(1, 3))
+
+
+def test_a_cache_that_was_emptied_meanwhile_is_filled_again(tmp_path: Path) -> None:
+    store = DiskRows(tmp_path / "rows", SIZE)
+    store.append(places(3, 4), truth(places(3, 4)))
+    shutil.rmtree(tmp_path / "rows")
+    assert store.missing(places(3, 4)).tolist() == [3, 4]
+    store.append(places(3, 4), truth(places(3, 4)))
+    assert right(store, places(4, 3))
 
 
 def test_rows_of_another_writer_are_seen_and_not_written_twice(tmp_path: Path) -> None:

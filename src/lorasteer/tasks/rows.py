@@ -105,9 +105,9 @@ class DiskRows:
         return (place, shapes) if whole else nothing
 
     def missing(self, index: Index) -> Index:
-        """Positions without a row in the file as it is now, each once, sorted."""
+        """Positions without a row in the file as it is now, each once, sorted; all of them once somebody emptied the cache."""
         unique = np.unique(index)
-        if (self._place[unique] < 0).any():
+        if (self._place[unique] < 0).any() or not (self.folder / "rows.f32").is_file():
             self._place, self._shapes = self._read_index()
         return unique[self._place[unique] < 0]
 
@@ -118,6 +118,7 @@ class DiskRows:
             StoreError: The disk is full; rows written before stay usable.
         """
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with self._lock:
                 self._place, self._shapes = self._read_index()
                 self._append_new(index, rows, self._place[index] < 0)
