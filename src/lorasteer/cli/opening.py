@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from lorasteer.errors import DataError, StoreError, WeightsError
 
 if TYPE_CHECKING:
     from lorasteer.changes import Change
+    from lorasteer.records import Snapshot
     from lorasteer.session import Workbench
-    from lorasteer.store import RunRecord, RunStore
+    from lorasteer.store import RunStore
     from lorasteer.tasks.base import Base
     from lorasteer.tasks.splits import Splits
 
@@ -88,21 +90,29 @@ def open_store(folder: Path | None) -> RunStore:
     return RunStore(folder or runs_home())
 
 
+def actor() -> str:
+    """Who is at the keyboard, for the log."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user on this system, as in some containers
+        return "unknown"
+
+
 @dataclass(frozen=True)
 class Opened:
     """A change by its name.
 
     Args:
         change: The change.
-        run: The run it belongs to; None for the folder of a change alone.
+        kept: The run and iteration it belongs to; None for the folder of a change alone.
     """
 
     change: Change
-    run: RunRecord | None
+    kept: Snapshot | None
 
 
 def open_change(name: str, store: Path | None) -> Opened:
-    """A change by the folder of a run, the folder of a change, or the id of a kept run.
+    """A change by the folder of a run, the folder of a change, or the id of a kept run, perhaps with an iteration of it.
 
     Raises:
         StoreError: There is nothing of that name.
@@ -110,7 +120,7 @@ def open_change(name: str, store: Path | None) -> Opened:
     """
     from lorasteer.changes import load_change
     from lorasteer.store import is_run, read_run
-    from lorasteer.store.runs import CHANGE
+    from lorasteer.store.folder import CHANGE
 
     folder = Path(name)
     if is_run(folder):
@@ -118,9 +128,25 @@ def open_change(name: str, store: Path | None) -> Opened:
     if folder.is_dir():
         return Opened(load_change(folder), None)
     try:
-        kept = open_store(store)
-        return Opened(kept.change(name), kept.load(name))
+        kept, (run, number) = open_store(store), run_and_number(name)
+        return Opened(kept.change(run, number), kept.snapshot(run, number))
     except StoreError as error:
         if folder.parent != Path() and not folder.exists():
             raise StoreError(f"there is no folder {name}; give the folder or the id of a run.") from error
         raise
+
+
+def run_and_number(name: str) -> tuple[str, int | None]:
+    """The two parts of `RUN:NUMBER`; without a number the head is meant.
+
+    Raises:
+        StoreError: What follows the colon is not a whole number.
+
+    Example:
+        >>> run_and_number("3f2a1c:2"), run_and_number("3f2a1c")
+        (('3f2a1c', 2), ('3f2a1c', None))
+    """
+    run, colon, number = name.partition(":")
+    if colon and not number.isdecimal():
+        raise StoreError(f"{name!r} names no iteration; write the run's id, a colon and a whole number, such as {run}:2.")
+    return run, int(number) if colon else None

@@ -11,7 +11,9 @@ from lorasteer.session.comparison import markdown_summary as markdown_summary
 from lorasteer.session.comparison import summarise as summarise
 from lorasteer.session.demo import Demo as Demo
 from lorasteer.session.demo import demo as demo
+from lorasteer.session.keeping import iteration_record as iteration_record
 from lorasteer.session.keeping import run_record as run_record
+from lorasteer.session.keeping import snapshot as snapshot
 from lorasteer.session.workbench import Round as Round
 from lorasteer.session.workbench import Workbench as Workbench
 from lorasteer.session.workbench import retrain_seeds as retrain_seeds

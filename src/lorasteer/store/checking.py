@@ -1,0 +1,144 @@
+"""`verify`: every log, row and number of a store, compared with what each says of the others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorasteer.errors import UserError
+from lorasteer.records import Event, Iteration, RunRecord
+from lorasteer.records.event import GENESIS
+from lorasteer.store import rows
+from lorasteer.store.blobs import Blobs
+from lorasteer.store.folder import read_run
+from lorasteer.store.older import older_runs
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a store that is not as it was written.
+
+    Args:
+        where: Run, iteration, event or folder.
+        what: What is wrong, in one line.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def problems_of(connection: sqlite3.Connection, blobs: Blobs, root: Path) -> list[Problem]:
+    """What is wrong with a store; empty where nothing is."""
+    found = [Problem("index", str(row[0])) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    strays = connection.execute("PRAGMA foreign_key_check").fetchall()
+    found += [Problem("index", f"row {row[1]} of {row[0]} names a row of {row[2]} that is missing") for row in strays]
+    for row in connection.execute("SELECT * FROM runs ORDER BY id").fetchall():
+        found += _of_run(connection, blobs, row)
+    for folder in older_runs(root):
+        found += _of_older(folder)
+    return found
+
+
+def _of_run(connection: sqlite3.Connection, blobs: Blobs, row: sqlite3.Row) -> Iterator[Problem]:
+    name = f"run {row['id']}"
+    order = {"events": "seq", "iterations": "number"}
+    parts = {
+        table: connection.execute(f"SELECT * FROM {table} WHERE run = ? ORDER BY {by}", (row["id"],)).fetchall()
+        for table, by in order.items()
+    }
+    try:
+        run, events = rows.run_of(row), list(map(rows.event_of, parts["events"]))
+    except UserError as error:
+        yield Problem(name, str(error))
+        return
+    yield from _of_log(name, events, row["log"])
+    yield from _of_place(name, run, events)
+    yield from _of_tree(name, parts["iterations"], run)
+    for iteration in parts["iterations"]:
+        yield from _of_iteration(f"{name}, iteration {iteration['number']}", iteration, run, events, blobs)
+
+
+def _of_log(name: str, events: Sequence[Event], log: str) -> Iterator[Problem]:
+    """A chain is followed as far as it holds: the first break says where it was cut."""
+    previous = GENESIS
+    for place, event in enumerate(events, 1):
+        where = f"{name}, event {event.seq}"
+        if event.seq != place:
+            yield Problem(where, f"event {place} is missing before it")
+            return
+        if not event.fits:
+            yield Problem(where, "its hash is not that of its facts: the event was edited")
+            return
+        if event.previous != previous:
+            yield Problem(where, "it does not follow the event before it: events were removed, moved or replaced")
+            return
+        previous = event.hash
+    if previous != log:
+        yield Problem(name, f"the log ends with event {len(events)}, but the run names another last event: events were removed")
+
+
+def _of_place(name: str, run: RunRecord, events: Sequence[Event]) -> Iterator[Problem]:
+    """The run's row must say what its log says."""
+    if not events:
+        return
+    begun, last = events[0].detail.get("run"), events[-1].detail
+    stated = run.model_dump(mode="json", include=set(rows.ROOT_FACTS))
+    if begun != stated:
+        yield Problem(name, "base, data, versions or time are not those that its first event names")
+    if (last.get("head"), last.get("state")) != (run.head, run.state):
+        yield Problem(name, f"head {run.head} and state {run.state!r} are not those that its last event names")
+
+
+def _of_tree(name: str, found: Sequence[sqlite3.Row], run: RunRecord) -> Iterator[Problem]:
+    numbers = {row["number"] for row in found} | {0}
+    if run.head not in numbers:
+        yield Problem(name, f"its head is iteration {run.head}, which is missing")
+    for row in found:
+        if row["parent"] not in numbers:
+            yield Problem(f"{name}, iteration {row['number']}", f"its parent, iteration {row['parent']}, is missing")
+
+
+def _of_iteration(where: str, row: sqlite3.Row, run: RunRecord, events: Sequence[Event], blobs: Blobs) -> Iterator[Problem]:
+    try:
+        iteration = rows.iteration_of(row)
+    except UserError as error:
+        yield Problem(where, str(error))
+        return
+    yield from _of_facts(where, row, iteration, events)
+    if iteration.change.base != run.base:
+        yield Problem(where, f"its change was made for base {iteration.change.base[:12]}, the run has base {run.base[:12]}")
+    yield from _of_numbers(where, row, iteration, blobs)
+
+
+def _of_facts(where: str, row: sqlite3.Row, iteration: Iteration, events: Sequence[Event]) -> Iterator[Problem]:
+    """Record and blobs must be those that the event which added the iteration names."""
+    if (row["number"], row["parent"]) != (iteration.number, iteration.parent):
+        yield Problem(where, "number or parent are not those of its record")
+    stated = {"iteration": row["number"], "record": iteration.digest, "change": row["change"], "resume": row["resume"]}
+    logged = [event.detail for event in events if event.detail.get("record") and event.detail.get("iteration") == row["number"]]
+    if not logged:
+        yield Problem(where, "no event says that it was added")
+    for name, value in stated.items():
+        if logged and logged[0].get(name) != value:
+            yield Problem(where, f"its {name} is not the one that the log names: it was edited or replaced")
+
+
+def _of_numbers(where: str, row: sqlite3.Row, iteration: Iteration, blobs: Blobs) -> Iterator[Problem]:
+    try:
+        blobs.change(row["change"], iteration.change)
+        if row["resume"] is not None:
+            blobs.resume(row["resume"], iteration.change.base)
+    except UserError as error:
+        yield Problem(where, str(error))
+
+
+def _of_older(folder: Path) -> Iterator[Problem]:
+    try:
+        read_run(folder)
+    except UserError as error:
+        yield Problem(f"folder {folder.name}", f"a run from before the index, not taken in: {error}")
