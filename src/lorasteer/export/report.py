@@ -80,11 +80,8 @@ def _plan(iteration: Iteration) -> str:
 def _tables(iteration: Iteration) -> str:
     """Metrics in groups of a few columns, so that a page can hold them; those that were not taken are left out."""
     floor = {name: Spread(*values) for name, values in iteration.floor.items()}
-    names = (
-        [m.name for m in iteration.evaluations[-1].measurements if _taken(iteration.evaluations, m.name)]
-        if iteration.evaluations
-        else []
-    )
+    last = iteration.evaluations[-1].measurements if iteration.evaluations else ()
+    names = [m.name for m in last if _taken(iteration.evaluations, m.name)]
     groups = [names[start : start + 6] for start in range(0, len(names), 6)]
     return "\n\n".join(markdown_table(iteration.evaluations, group, floor=floor) for group in groups)
 
