@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ class AdapterChange:
         record: Its description.
         config: PEFT's configuration as JSON values; what `adapter_config.json` holds.
         tensors: PEFT's weights by PEFT's names; what `adapter_model.safetensors` holds.
+        resume: State of the training that made it, to go on from.
     """
 
     record: ChangeRecord
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
+    resume: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -56,6 +58,11 @@ class AdapterChange:
         if strength:
             model = self.wrap(model, strength).merge_and_unload()
         return model.eval().requires_grad_(False)
+
+    def baked(self) -> Tensors:
+        """PEFT's weights with the change's own strength in the numbers."""
+        strength = self.record.strength
+        return {name: value * strength if ".lora_B." in name else value for name, value in self.tensors.items()}
 
     def wrap(self, model: nn.Module, strength: float) -> Any:
         """Put the adapter, scaled by `strength`, around a model whose modules may be replaced: a `PeftModel`, frozen."""

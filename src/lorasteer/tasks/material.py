@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lorasteer.tasks.activations import Inputs, Memory
+from lorasteer.tasks.activations import Activations, Inputs, Memory
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.prefix import replay
 from lorasteer.tasks.splits import Index, Part, Splits
@@ -28,6 +28,8 @@ class Material:
         splits: Which of them to forget, to retain, to measure on.
         memory: Activations of the frozen part, remembered.
         retrain: Trains the same kind of model without the forget set: `retrain(seed, observers, checkpoint) -> Base`.
+        ground: The base with earlier changes in force, for a training on top of them; None where it begins at the base itself.
+        altered: Modules in which the ground differs from the base.
     """
 
     base: Base
@@ -35,6 +37,20 @@ class Material:
     splits: Splits
     memory: Memory
     retrain: Callable[[int, Sequence[Observer], Path | None], Base]
+    ground: Base | None = None
+    altered: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> Base:
+        """What a training changes and compares with: the ground where there is one, else the base."""
+        return self.base if self.ground is None else self.ground
+
+    def before(self, layers: Sequence[str]) -> Activations:
+        """Remembered activations for a model that differs from what it stands on in these layers; all layers where none is named.
+
+        The rows are the base's own, so they serve every ground that differs from the base behind the cut only.
+        """
+        return self.memory.before(tuple(dict.fromkeys((*self.altered, *layers))) if layers else ())
 
     def logits(self, model: nn.Module, part: Part, index: Index, *, layers: Sequence[str] = ()) -> Tensor:
         """Logits of a model on some examples, from remembered activations where it differs from the base only in `layers`.

@@ -24,8 +24,8 @@ class State:
         optimizer: What moves it.
         epoch: Whole epochs done.
         step: Optimiser steps done.
-        done: Steps done of the epoch that comes after the whole ones.
-        random: State of torch's generator where that epoch was left; of no use while `done` is 0.
+        seen: Losses of the steps done of the epoch that comes after the whole ones.
+        random: State of torch's generator where that epoch was left; of no use while `seen` is empty.
         losses: Mean loss of each whole epoch.
         safe: Last step whose loss was finite, and the weights it came from.
     """
@@ -34,7 +34,7 @@ class State:
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     step: int = 0
-    done: int = 0
+    seen: tuple[float, ...] = ()
     random: Tensor = field(default_factory=torch.get_rng_state)
     losses: tuple[float, ...] = ()
     safe: tuple[int, Tensors] = (0, {})
@@ -45,8 +45,9 @@ def pack(state: State) -> Tensors:
     tensors = {f"{MODEL}{name}": tensor for name, tensor in state.learned.copy().items()}
     for number, values in state.optimizer.state_dict()["state"].items():
         tensors |= {f"{OPTIMIZER}{number}.{name}": value.detach().clone() for name, value in values.items()}
-    counts = {name: torch.tensor(getattr(state, name)) for name in ("epoch", "step", "done")}
-    return {**tensors, **counts, "losses": torch.tensor(state.losses, dtype=torch.float64), "random": state.random.clone()}
+    counts = {name: torch.tensor(getattr(state, name)) for name in ("epoch", "step")}
+    losses = {name: torch.tensor(getattr(state, name), dtype=torch.float64) for name in ("losses", "seen")}
+    return {**tensors, **counts, **losses, "random": state.random.clone()}
 
 
 def unpack(state: State, tensors: Mapping[str, Tensor]) -> None:
@@ -59,8 +60,9 @@ def unpack(state: State, tensors: Mapping[str, Tensor]) -> None:
             saved.setdefault(int(number), {})[own] = value.clone()
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": saved, "param_groups": groups})
-    state.epoch, state.step, state.done = (int(tensors[name]) for name in ("epoch", "step", "done"))
-    state.losses, state.random = tuple(tensors["losses"].tolist()), tensors["random"].clone()
+    state.epoch, state.step = (int(tensors[name]) for name in ("epoch", "step"))
+    state.losses, state.seen = (tuple(tensors[name].tolist()) for name in ("losses", "seen"))
+    state.random = tensors["random"].clone()
 
 
 def save(state: State, path: Path, key: str, precision: str) -> None:

@@ -190,14 +190,14 @@ def _run_epoch(
 ) -> Ending:
     every_step = state.learned.size < SNAPSHOT_EVERY_STEP
     steps = len(batches) * until
-    stopped, seen = False, list[float]()
+    stopped, seen = False, list(state.seen)
     for batch in _rest_of_epoch(state, batches, seed):
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
             value = loss(batch)
         seen.append(value.item())
         if not math.isfinite(seen[-1]):
             return "diverged"
-        if every_step or len(seen) == 1:
+        if every_step or len(seen) == 1:  # the first of the epoch
             state.safe = (state.step, state.learned.copy())
         _step(state, value, settings, steps)
         progress = Progress(state.step, steps, state.epoch + 1, until, seen[-1])
@@ -207,7 +207,7 @@ def _run_epoch(
             break
     if not state.learned.are_finite():  # a finite loss may have a gradient that is not
         return "diverged"
-    _count(state, whole=not stopped or state.done == len(batches), loss=sum(seen) / max(1, len(seen)))
+    _count(state, seen, whole=not stopped or len(seen) == len(batches))
     return "stopped" if stopped else "finished"
 
 
@@ -215,15 +215,17 @@ def _rest_of_epoch(state: State, batches: Batches[BatchT], seed: int) -> Iterato
     """Batches of the epoch, without those that were done before it was left; dropout goes on as it would have."""
     torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
     generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
-    if state.done:
+    if state.seen:
         torch.set_rng_state(state.random)
-    return itertools.islice(batches.epoch(generator), state.done, None)
+    return itertools.islice(batches.epoch(generator), len(state.seen), None)
 
 
-def _count(state: State, *, whole: bool, loss: float) -> None:
-    """Note where the epoch ended."""
+def _count(state: State, seen: Sequence[float], *, whole: bool) -> None:
+    """Note where the epoch ended or was left."""
     if whole:
-        state.epoch, state.done, state.losses = state.epoch + 1, 0, (*state.losses, loss)
+        state.epoch, state.seen, state.losses = state.epoch + 1, (), (*state.losses, sum(seen) / max(1, len(seen)))
+    else:
+        state.seen = tuple(seen)
     state.random = torch.get_rng_state()
 
 
@@ -236,7 +238,6 @@ def _step(state: State, value: Tensor, settings: FitSettings, steps: int) -> Non
         nn.utils.clip_grad_norm_(state.optimizer.param_groups[0]["params"], settings.clip_norm)
     state.optimizer.step()
     state.step += 1
-    state.done += 1
 
 
 def schedule(name: str, done: float) -> float:
