@@ -71,12 +71,13 @@ def unlearn(
     )
     if out is not None:
         check_out(out, RUN_FILES, overwrite=overwrite)
-    bench = open_bench(base, data, cache)
+    bench, kept_in = open_bench(base, data, cache), open_store(store)
+    kept_in.prepare()
     done = _round(bench, request, retrained, compare, strength)
     kept = snapshot(bench, done, base.resolve())
     if out is not None:
         write_run(kept, done.change, out)
-    open_store(store).add(kept, done.change, actor=actor())
+    kept_in.add(kept, done.change, actor=actor())
     _report(kept, done, out, json)
 
 

@@ -117,7 +117,9 @@ class Blobs:
     def _unfinished(self) -> Iterator[Path]:
         """A folder that vanishes when the block ends, unless it was given its name."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                flush(self.root)
             temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
         except OSError as error:
             raise cannot_write(self.folder, error) from error

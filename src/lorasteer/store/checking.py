@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from lorasteer.records import Event, Iteration, RunRecord
 from lorasteer.records.event import GENESIS
 from lorasteer.store import rows
 from lorasteer.store.blobs import Blobs
-from lorasteer.store.folder import read_run
-from lorasteer.store.older import older_runs
+from lorasteer.store.older import check_older, older_runs
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,21 @@ def _of_run(connection: sqlite3.Connection, blobs: Blobs, row: sqlite3.Row) -> I
         return
     yield from _of_log(name, events, row["log"])
     yield from _of_place(name, run, events)
-    yield from _of_tree(name, parts["iterations"], run)
+    added = _added(events)
+    yield from _of_tree(name, parts["iterations"], run, added)
     for iteration in parts["iterations"]:
-        yield from _of_iteration(f"{name}, iteration {iteration['number']}", iteration, run, events, blobs)
+        where = f"{name}, iteration {iteration['number']}"
+        yield from _of_iteration(where, iteration, run, added.get(iteration["number"]), blobs)
+
+
+def _added(events: Sequence[Event]) -> dict[int, Event]:
+    """For the number of each iteration: the event that added it."""
+    found: dict[int, Event] = {}
+    for event in events:
+        number = event.detail.get("iteration")
+        if isinstance(number, int) and "record" in event.detail:
+            found.setdefault(number, event)
+    return found
 
 
 def _of_log(name: str, events: Sequence[Event], log: str) -> Iterator[Problem]:
@@ -94,8 +105,10 @@ def _of_place(name: str, run: RunRecord, events: Sequence[Event]) -> Iterator[Pr
         yield Problem(name, f"head {run.head} and state {run.state!r} are not those that its last event names")
 
 
-def _of_tree(name: str, found: Sequence[sqlite3.Row], run: RunRecord) -> Iterator[Problem]:
+def _of_tree(name: str, found: Sequence[sqlite3.Row], run: RunRecord, added: Mapping[int, Event]) -> Iterator[Problem]:
     numbers = {row["number"] for row in found} | {0}
+    for number in added.keys() - numbers:
+        yield Problem(f"{name}, iteration {number}", "it is missing, although the log says that it was added")
     if run.head not in numbers:
         yield Problem(name, f"its head is iteration {run.head}, which is missing")
     for row in found:
@@ -103,28 +116,28 @@ def _of_tree(name: str, found: Sequence[sqlite3.Row], run: RunRecord) -> Iterato
             yield Problem(f"{name}, iteration {row['number']}", f"its parent, iteration {row['parent']}, is missing")
 
 
-def _of_iteration(where: str, row: sqlite3.Row, run: RunRecord, events: Sequence[Event], blobs: Blobs) -> Iterator[Problem]:
+def _of_iteration(where: str, row: sqlite3.Row, run: RunRecord, added: Event | None, blobs: Blobs) -> Iterator[Problem]:
     try:
         iteration = rows.iteration_of(row)
     except UserError as error:
         yield Problem(where, str(error))
         return
-    yield from _of_facts(where, row, iteration, events)
+    yield from _of_facts(where, row, iteration, added)
     if iteration.change.base != run.base:
         yield Problem(where, f"its change was made for base {iteration.change.base[:12]}, the run has base {run.base[:12]}")
     yield from _of_numbers(where, row, iteration, blobs)
 
 
-def _of_facts(where: str, row: sqlite3.Row, iteration: Iteration, events: Sequence[Event]) -> Iterator[Problem]:
+def _of_facts(where: str, row: sqlite3.Row, iteration: Iteration, added: Event | None) -> Iterator[Problem]:
     """Record and blobs must be those that the event which added the iteration names."""
     if (row["number"], row["parent"]) != (iteration.number, iteration.parent):
         yield Problem(where, "number or parent are not those of its record")
-    stated = {"iteration": row["number"], "record": iteration.digest, "change": row["change"], "resume": row["resume"]}
-    logged = [event.detail for event in events if event.detail.get("record") and event.detail.get("iteration") == row["number"]]
-    if not logged:
+    if added is None:
         yield Problem(where, "no event says that it was added")
+        return
+    stated = {"record": iteration.digest, "change": row["change"], "resume": row["resume"]}
     for name, value in stated.items():
-        if logged and logged[0].get(name) != value:
+        if added.detail.get(name) != value:
             yield Problem(where, f"its {name} is not the one that the log names: it was edited or replaced")
 
 
@@ -139,6 +152,6 @@ def _of_numbers(where: str, row: sqlite3.Row, iteration: Iteration, blobs: Blobs
 
 def _of_older(folder: Path) -> Iterator[Problem]:
     try:
-        read_run(folder)
+        check_older(folder)
     except UserError as error:
         yield Problem(f"folder {folder.name}", f"a run from before the index, not taken in: {error}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lorasteer.errors import StoreError
+from lorasteer.store.disk import flush
 from lorasteer.store.schema import MIGRATIONS, VERSION
 
 NAME = "index.sqlite"
@@ -49,18 +50,17 @@ class Index:
         if not self.exists():
             return False
         with self._open(self._reading_uri()) as connection:
-            self._check(connection)
-            return self._version(connection) == VERSION
+            return self._looked_at(connection) == VERSION
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that can only read; one state of the store, however long it is read.
+        """A connection that can only read: one state of the store, however long the block takes.
 
         Raises:
             StoreError: The file cannot be read or is damaged.
         """
         with self._open(self._reading_uri()) as connection:
-            self._check(connection)
+            self._looked_at(connection)
             connection.execute("BEGIN")
             yield connection
 
@@ -74,16 +74,16 @@ class Index:
             StoreError: The file cannot be written or is damaged; what it held before is still there.
         """
         with self._open(f"file:{_quoted(self.path)}?mode=rwc") as connection:
-            self._check(connection)
+            version = self._looked_at(connection)
             connection.execute("PRAGMA journal_mode = WAL")
-            if self._version(connection) != VERSION:
+            if version != VERSION:
                 with _transaction(connection):
-                    self._migrate(connection)
+                    self._migrate(connection, version)
+                flush(self.root)
             with _transaction(connection):
                 yield connection
 
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        version = self._version(connection)
+    def _migrate(self, connection: sqlite3.Connection, version: int) -> None:
         for statement in (statement for migration in MIGRATIONS[version:] for statement in migration):
             connection.execute(statement)
         if version == 0:
@@ -107,7 +107,14 @@ class Index:
         fixed = not pending and not os.access(self.root, os.W_OK)
         return f"file:{_quoted(self.path)}?mode=ro{'&immutable=1' if fixed else ''}"
 
-    def _version(self, connection: sqlite3.Connection) -> int:
+    def _looked_at(self, connection: sqlite3.Connection) -> int:
+        """Version of the schema, after a look through the file: once, not again for each piece of work."""
+        file = self.path.stat().st_ino
+        if file != self._checked:
+            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
+            if found != ["ok"]:
+                raise sqlite3.DatabaseError(found[0])
+            self._checked = file
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > VERSION:
             raise StoreError(
@@ -115,16 +122,6 @@ class Index:
                 "Use the version of lorasteer that wrote it, or a newer one."
             )
         return version
-
-    def _check(self, connection: sqlite3.Connection) -> None:
-        """Look through a file once, not again for each piece of work."""
-        file = self.path.stat().st_ino
-        if file == self._checked:
-            return
-        found = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
-        if found != ["ok"]:
-            raise sqlite3.DatabaseError(found[0])
-        self._checked = file
 
 
 def _quoted(path: Path) -> str:

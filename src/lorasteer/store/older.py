@@ -28,16 +28,25 @@ def take_in(root: Path, connection: sqlite3.Connection) -> None:
     """
     for folder in older_runs(root):
         try:
-            kept = read_run(folder)
-            names = _checked_files(folder / CHANGE)
+            kept, names = check_older(folder)
         except UserError:
             continue
         _add(root, connection, kept, names, folder / CHANGE)
 
 
+def check_older(folder: Path) -> tuple[Snapshot, dict[str, str]]:
+    """What such a folder says, and the names and digests of the files of its change.
+
+    Raises:
+        StoreError: The folder is damaged.
+        WeightsError: A file of the change is missing or altered.
+    """
+    return read_run(folder), _checked_files(folder / CHANGE)
+
+
 def _add(root: Path, connection: sqlite3.Connection, kept: Snapshot, names: dict[str, str], source: Path) -> None:
     blob = Blobs(root).keep_files(source, names, kept.iteration.change)
-    rows.add_run(connection, kept.run.model_copy(update={"head": 0}), actor=ACTOR, detail={"taken_in": source.parent.name})
+    rows.add_run(connection, kept.run, actor=ACTOR, detail={"taken_in": source.parent.name})
     detail = rows.add_iteration(connection, kept.run.id, kept.iteration, blob, None, state=kept.run.state)
     rows.add_event(connection, kept.run.id, actor=ACTOR, action=kept.iteration.action, detail=detail)
 

@@ -80,14 +80,22 @@ class RunReader:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """A connection to read from; None where nothing is kept yet."""
-        if not self._index.current() and (self._index.exists() or older_runs(self.root)):
-            with self._transaction():
-                pass  # brings the index up to date
-        if not self._index.exists():
+        if not self._index.exists() and not older_runs(self.root):
             yield None
             return
+        if not self._index.current():
+            self.prepare()
         with self._index.reading() as connection:
             yield connection
+
+    def prepare(self) -> None:
+        """Make the index or bring it up to date, so that a refusal comes before long work and not after it.
+
+        Raises:
+            StoreError: The store cannot be written, or another process writes to it for long.
+        """
+        with self._transaction():
+            pass
 
     def list(self) -> tuple[Found, ...]:
         """All runs, the newest first; unreadable ones with the reason."""

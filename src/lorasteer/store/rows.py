@@ -71,14 +71,14 @@ def _unreadable(what: str, error: Exception) -> StoreError:
 
 
 def add_run(connection: sqlite3.Connection, run: RunRecord, *, actor: str, detail: Mapping[str, JsonValue] | None = None) -> None:
-    """Add a run with the first event of its log.
+    """Add a run with the first event of its log; its head is the base.
 
     Raises:
         StoreError: A run of this id is kept already.
     """
     if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
         raise StoreError(f"run {run.id} is kept already; give the new run another id.")
-    values = {**run.model_dump(mode="json"), "versions": _text(run.versions), "log": GENESIS}
+    values = {**run.model_dump(mode="json"), "versions": _text(run.versions), "head": 0, "log": GENESIS}
     _insert(connection, "runs", values)
     facts = run.model_dump(mode="json", include=set(ROOT_FACTS))
     add_event(connection, run.id, actor=actor, action="begin", detail={**(detail or {}), "run": facts})
@@ -123,7 +123,7 @@ def add_event(
 ) -> Event:
     """Add an event to the end of a run's log. Its detail also says which head and state the run has now."""
     head, state, previous = connection.execute("SELECT head, state, log FROM runs WHERE id = ?", (run,)).fetchone()
-    seq = connection.execute("SELECT COUNT(*) FROM events WHERE run = ?", (run,)).fetchone()[0] + 1
+    seq = connection.execute("SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE run = ?", (run,)).fetchone()[0]
     event = Event.sealed(
         seq=seq, run=run, time=now(), actor=actor, action=action, detail={**detail, "head": head, "state": state}, why=why,
         previous=previous,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from lorasteer.errors import WeightsError
 from lorasteer.records import CalibrationPoint, Iteration, RunRecord, Snapshot
 from lorasteer.store import rows
 from lorasteer.store.checking import Problem, problems_of
@@ -87,17 +88,27 @@ class RunStore(RunReader):
 
         Raises:
             StoreError: There is no such run, the number is taken, or the store cannot be written.
-            WeightsError: A number is not finite.
+            WeightsError: A number is not finite, or the change was made for another base.
         """
         with self._turn():
             run = self.load(run_id)
-            blobs = self._keep(change, resume)
+            blobs = self._keep(run, iteration, change, resume)
             with self._transaction() as connection:
                 facts = rows.add_iteration(connection, run.id, iteration, *blobs, state=state)
                 detail = {**(detail or {}), **facts}
                 rows.add_event(connection, run.id, actor=actor, action=action, why=why, detail=detail)
 
-    def _keep(self, change: Change, resume: Mapping[str, Tensor] | None) -> tuple[str, str | None]:
+    def _keep(
+        self, run: RunRecord, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None
+    ) -> tuple[str, str | None]:
+        """Write the blobs of an iteration, whose record must be that of this change and of this run's base."""
+        if iteration.change != change.record:
+            raise ValueError(f"iteration {iteration.number} describes another change than the one that was given")
+        if change.record.base != run.base:
+            raise WeightsError(
+                f"the change was made for base {change.record.base[:12]}, but run {run.id} has base {run.base[:12]}. "
+                "Begin a run of its own for another base."
+            )
         kept = self._blobs.keep_change(change)
         return kept, None if resume is None else self._blobs.keep_resume(resume, change.record.base)
 
@@ -106,13 +117,13 @@ class RunStore(RunReader):
 
         Raises:
             StoreError: A run of this id is kept already, or the store cannot be written.
-            WeightsError: A number is not finite.
+            WeightsError: A number is not finite, or the change was made for another base.
         """
         run, iteration = kept.run, kept.iteration
         with self._turn():
-            blobs = self._keep(change, resume)
+            blobs = self._keep(run, iteration, change, resume)
             with self._transaction() as connection:
-                rows.add_run(connection, run.model_copy(update={"head": 0}), actor=actor)
+                rows.add_run(connection, run, actor=actor)
                 facts = rows.add_iteration(connection, run.id, iteration, *blobs, state=run.state)
                 rows.add_event(connection, run.id, actor=actor, action=iteration.action, detail=facts)
 
