@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lorasteer.errors import LorasteerError as LorasteerError
     from lorasteer.errors import PlanError as PlanError
     from lorasteer.errors import RequestError as RequestError
+    from lorasteer.errors import SessionError as SessionError
     from lorasteer.errors import StoreError as StoreError
     from lorasteer.errors import TrainingDiverged as TrainingDiverged
     from lorasteer.errors import UserError as UserError
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
 _PLACES = {
     "changes": ("AdapterChange", "Change", "WeightChange", "compose", "load_change", "save_change"),
     "errors": (
-        "DataError", "Interrupted", "LorasteerError", "PlanError", "RequestError", "StoreError", "TrainingDiverged", "UserError",
-        "WeightsError",
+        "DataError", "Interrupted", "LorasteerError", "PlanError", "RequestError", "SessionError", "StoreError",
+        "TrainingDiverged", "UserError", "WeightsError",
     ),
     "evaluation": ("METRICS", "markdown_table"),
     "export": ("export_adapter", "export_merged"),

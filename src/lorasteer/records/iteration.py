@@ -12,7 +12,7 @@ from lorasteer.records.measurement import Evaluation
 from lorasteer.records.plan import Plan
 from lorasteer.records.request import Request
 
-Action = Literal["unlearn", "continue", "adjust", "commit", "combine", "goal"]
+Action = Literal["unlearn", "continue", "adjust", "also", "commit", "combine", "drop", "goal"]
 
 
 class Iteration(Record):
@@ -23,10 +23,14 @@ class Iteration(Record):
     parent: Annotated[int, Field(ge=0)] = 0
     """Iteration it went on from; 0 is the untouched base."""
     action: Action = "unlearn"
-    """What a person did: `unlearn` starts from the base, `continue` trains on, `adjust` asks for something else, `commit` fixes a
-    strength, `combine` joins two branches, `goal` is a try on the way to a goal."""
+    """What a person did: `unlearn` starts from the base, `continue` trains on, `adjust` asks for something else, `also` forgets
+    another target on top, `commit` fixes a strength, `combine` joins two branches, `drop` takes back one of several targets,
+    `goal` is a try on the way to a goal."""
     combined: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """For `combine`: the iterations that were joined, in order."""
+    beneath: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Iterations of earlier requests whose changes are in force together with this one's, in order; their examples are neither
+    forgotten nor retained here."""
     request: Request
     """What the person asked for."""
     plan: Plan
