@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +61,7 @@ def test_every_path_begins_at_the_base_and_ends_in_a_branch_of_it(made: History)
     for number in made.parents:
         path = made.path(number)
         assert (path[0], path[-1]) == (BASE, number)
-        assert all(made.parent(child) == parent for parent, child in zip(path, path[1:], strict=False))
+        assert all(made.parent(child) == parent for parent, child in pairwise(path))
     assert set(made.leaves) == set(made.parents) - set(made.parents.values())
 
 
