@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from lorasteer.errors import WeightsError
-from lorasteer.records import CalibrationPoint, Iteration, RunRecord, Snapshot
+from lorasteer.records import CalibrationPoint, Event, Iteration, RunRecord, Snapshot
 from lorasteer.store import rows
 from lorasteer.store.checking import Problem, problems_of
 from lorasteer.store.reading import RunReader, id_of
@@ -72,7 +72,7 @@ class RunStore(RunReader):
     def add_iteration(
         self, run_id: str, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None = None, *, state: str,
         actor: str, action: str, why: str = "", detail: Detail | None = None,
-    ) -> None:  # fmt: skip
+    ) -> Event:  # fmt: skip
         """Keep an iteration with its numbers, make it the head, and log it: all of it or nothing.
 
         Args:
@@ -86,6 +86,9 @@ class RunStore(RunReader):
             why: Why.
             detail: Particulars for the log.
 
+        Returns:
+            The line of the log.
+
         Raises:
             StoreError: There is no such run, the number is taken, or the store cannot be written.
             WeightsError: A number is not finite, or the change was made for another base.
@@ -96,7 +99,7 @@ class RunStore(RunReader):
             with self._transaction() as connection:
                 facts = rows.add_iteration(connection, run.id, iteration, *blobs, state=state)
                 detail = {**(detail or {}), **facts}
-                rows.add_event(connection, run.id, actor=actor, action=action, why=why, detail=detail)
+                return rows.add_event(connection, run.id, actor=actor, action=action, why=why, detail=detail)
 
     def _keep(
         self, run: RunRecord, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None
@@ -130,8 +133,8 @@ class RunStore(RunReader):
     def move(
         self, run_id: str, *, head: int | None = None, state: str | None = None, actor: str, action: str, why: str = "",
         detail: Detail | None = None,
-    ) -> None:  # fmt: skip
-        """Move head or state of a run, or only log something: one transaction.
+    ) -> Event:  # fmt: skip
+        """Move head or state of a run, or only log something: one transaction. Returns the line of the log.
 
         Raises:
             StoreError: There is no such run or iteration, or the store cannot be written.
@@ -139,7 +142,7 @@ class RunStore(RunReader):
         with self._transaction() as connection:
             name = id_of(connection, run_id, self.root)
             rows.place(connection, name, head=head, state=state)
-            rows.add_event(connection, name, actor=actor, action=action, why=why, detail=detail or {})
+            return rows.add_event(connection, name, actor=actor, action=action, why=why, detail=detail or {})
 
     def remove(self, name: str) -> str:
         """Remove a run with its log for good and return its id; `gc` frees the room that its numbers take.
