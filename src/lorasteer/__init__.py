@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from lorasteer.records import Plan as Plan
     from lorasteer.records import Request as Request
     from lorasteer.records import Target as Target
+    from lorasteer.session import Feedback as Feedback
     from lorasteer.session import Round as Round
+    from lorasteer.session import Session as Session
     from lorasteer.session import Workbench as Workbench
     from lorasteer.session import compare as compare
     from lorasteer.session import retrain_seeds as retrain_seeds
@@ -61,7 +63,7 @@ _PLACES = {
     "export": ("export_adapter", "export_merged"),
     "methods": ("METHODS",),
     "records": ("Direction", "Evaluation", "Measurement", "Plan", "Request", "Target"),
-    "session": ("Round", "Workbench", "compare", "retrain_seeds"),
+    "session": ("Feedback", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
     "tasks.base": ("Base", "save_base"),
     "tasks.training": ("FitSettings",),
     "tasks.vision.classifier": ("adopt", "load_base", "train_classifier"),

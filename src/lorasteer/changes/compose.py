@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import peft
@@ -26,16 +26,13 @@ class ComposedChange:
         record: Its description, with the parts' descriptions in order.
         weights: Weight changes; where two touch the same number, the later one wins.
         adapters: The adapters on top, if any.
+        resume: State of the training that made the last part, to go on from.
     """
 
     record: ChangeRecord
     weights: tuple[WeightChange, ...]
     adapters: tuple[AdapterChange, ...]
-
-    @property
-    def resume(self) -> Mapping[str, Tensor] | None:
-        """None: a training goes on from one part."""
-        return None
+    resume: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -111,7 +108,7 @@ def compose(base: Base, changes: Sequence[Change], *, apart: bool = False) -> Ch
         raise PlanError("nothing to compose: got no changes, at least one is needed. Name the changes to combine.")
     for change in changes:
         check_base(change.record, base)
-    flat = [part for change in changes for part in _flatten(change)]
+    flat = [part for change in changes for part in parts_of(change)]
     weights = tuple(part for part in flat if isinstance(part, WeightChange))
     adapters = tuple(part for part in flat if isinstance(part, AdapterChange))
     if apart and len(flat) == 1:
@@ -131,10 +128,26 @@ def _described(base: Base, weights: tuple[WeightChange, ...], adapters: tuple[Ad
     return ComposedChange(record, weights, adapters)
 
 
-def _flatten(change: Change) -> Sequence[Change]:
+def on_top(base: Base, beneath: Sequence[Change], own: Change) -> Change:
+    """A change together with those it was trained on top of, kept apart; plan and training are told of the change alone.
+
+    Args:
+        base: The base of all of them.
+        beneath: Changes that were in force; none gives `own` itself.
+        own: The new one.
+    """
+    whole = compose(base, [*beneath, own], apart=True) if beneath else own
+    if not isinstance(whole, ComposedChange):
+        return whole
+    told = {"plan": own.record.plan, "training": own.record.training}
+    return replace(whole, record=whole.record.model_copy(update=told), resume=own.resume)
+
+
+def parts_of(change: Change) -> tuple[Change, ...]:
+    """The parts of a composed change, each at the strength it has there; any other change is its own only part."""
     if not isinstance(change, ComposedChange):
-        return [change]
-    return [part.at(_times(part, change.record.strength)) for part in change.parts()]
+        return (change,)
+    return tuple(part.at(_times(part, change.record.strength)) for part in change.parts())
 
 
 def _times(part: Change, factor: float) -> float:

@@ -13,7 +13,7 @@ from lorasteer.methods.course import Start
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
 from lorasteer.records import Plan, Settings
 from lorasteer.tasks.base import Base
-from lorasteer.tasks.modules import resolve_layers
+from lorasteer.tasks.modules import check_rank, resolve_layers
 
 
 def obstacle(settings: Settings, change: Change, base: Base) -> str:
@@ -35,7 +35,18 @@ def obstacle(settings: Settings, change: Change, base: Base) -> str:
     layers = resolve_layers(base.model, settings.layers)
     mine = _shape(layers, settings.rank, settings.alpha)
     theirs = _shape(change.layers, change.config["r"], change.config["lora_alpha"])
-    return "" if mine == theirs else f"it adapts {mine}, and the change so far {theirs}"
+    if mine != theirs:
+        return f"it adapts {mine}, and the change so far {theirs}"
+    return _too_large(base, layers, settings.rank)
+
+
+def _too_large(base: Base, layers: tuple[str, ...], rank: int) -> str:
+    """Why adapters of this rank cannot train, as those joined from several may not; empty where they can."""
+    try:
+        check_rank(base.model, layers, rank)
+    except PlanError as error:
+        return str(error).partition(". ")[0]
+    return ""
 
 
 def _kind(change: Change) -> str:

@@ -29,8 +29,8 @@ def run_record(bench: Workbench, base_folder: Path | str = "", *, name: str = ""
 
 
 def iteration_record(
-    done: Round, *, number: int = 1, parent: int = 0, action: Action = "unlearn", combined: tuple[int, ...] = (), note: str = "",
-    interrupted: bool = False,
+    done: Round, *, number: int = 1, parent: int = 0, action: Action = "unlearn", combined: tuple[int, ...] = (),
+    beneath: tuple[int, ...] = (), note: str = "", interrupted: bool = False,
 ) -> Iteration:  # fmt: skip
     """The record of a round as an iteration of a run.
 
@@ -40,12 +40,13 @@ def iteration_record(
         parent: Iteration it went on from; 0 is the base.
         action: What the person did.
         combined: Iterations that were joined.
+        beneath: Iterations of earlier requests that are in force as well.
         note: Why.
         interrupted: Whether the person stopped the training before its end.
     """
     splits, record = done.translation.splits, done.change.record
     return Iteration(
-        number=number, parent=parent, action=action, combined=combined, request=done.request, plan=done.plan,
+        number=number, parent=parent, action=action, combined=combined, beneath=beneath, request=done.request, plan=done.plan,
         wording=done.translation.wording, splits=splits.digest, sizes=splits.sizes(), change=record,
         evaluations=done.evaluations, floor={name: tuple(spread) for name, spread in done.floor.items()}, remarks=done.remarks,
         seconds=record.training.seconds, created=datetime.now(UTC).isoformat(timespec="seconds"), note=note,

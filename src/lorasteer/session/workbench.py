@@ -45,6 +45,7 @@ class Round:
         translation: Splits and plan made of it.
         change: What unlearning made.
         evaluations: Measurements of the base, each retrained model, and the model with the change in force, in that order.
+        outputs: What the model with the change in force says.
         floor: Spread between retrained models; empty with fewer than two.
         remarks: What a reader of the numbers should not miss.
     """
@@ -53,6 +54,7 @@ class Round:
     translation: Translation
     change: Change
     evaluations: tuple[Evaluation, ...]
+    outputs: Outputs = field(repr=False, compare=False)
     floor: dict[str, Spread] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -215,16 +217,11 @@ class Workbench:
 
     def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
         """Measure a change beside the base and the retrained models."""
-        return self.judge(request, translation, change, self.outputs(change, translation), retrained=retrained)
-
-    def judge(
-        self, request: Request, translation: Translation, change: Change, outputs: Outputs, *, retrained: Sequence[Base] = ()
-    ) -> Round:
-        """Measure what a change says, beside the base and the retrained models."""
+        outputs = self.outputs(change, translation)
         known, now = self.look(translation, retrained=retrained), self.evaluate(outputs, translation, retrained=retrained)
         floor = dict(noise_floor(known[1:])) if len(known) > 2 else {}
         remarks = verdict(now, aim=translation.plan.aim, retrained=known[1] if retrained else None, floor=floor or None)
-        return Round(request, translation, change, (*known, now), floor, (*_ending(change), *remarks))
+        return Round(request, translation, change, (*known, now), outputs, floor, (*_ending(change), *remarks))
 
     def evaluate(self, outputs: Outputs, translation: Translation, *, retrained: Sequence[Base] = ()) -> Evaluation:
         """Measure outputs alone, compared with the base and the retrained models."""
