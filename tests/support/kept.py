@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lorasteer.tasks.base import Base, BaseRecord
 RUN = "20260101-000000-aaaaaa"
 
 
+@cache
 def kept_base(seed: int = 0) -> Base:
     """A base of one layer."""
     with torch.random.fork_rng(devices=[]):
@@ -27,9 +29,10 @@ def kept_base(seed: int = 0) -> Base:
     return Base(BaseRecord(model="tests:layer", classes=("a", "b", "c"), data="toy", data_digest="d" * 64), model)
 
 
-def adapter(seed: int = 0, base: Base | None = None) -> AdapterChange:
-    """An adapter with random numbers."""
-    base = base or kept_base()
+@cache
+def adapter(seed: int = 0, of: int = 0) -> AdapterChange:
+    """An adapter with random numbers for the base of that seed."""
+    base = kept_base(of)
     config = {"r": 2, "lora_alpha": 4, "target_modules": "fc", "lora_dropout": 0.0}
     wrapped = wrap_model(base.view(), config)
     generator = torch.Generator().manual_seed(seed)
@@ -39,10 +42,9 @@ def adapter(seed: int = 0, base: Base | None = None) -> AdapterChange:
     return adapter_change(base, wrapped)
 
 
-def weights(seed: int = 0, base: Base | None = None) -> WeightChange:
+def weights(seed: int = 0) -> WeightChange:
     """New random values for the bias."""
-    base = base or kept_base()
-    return weight_change(base, {"fc.bias": torch.randn(3, generator=torch.Generator().manual_seed(seed))})
+    return weight_change(kept_base(), {"fc.bias": torch.randn(3, generator=torch.Generator().manual_seed(seed))})
 
 
 def resume(seed: int = 0) -> dict[str, Tensor]:

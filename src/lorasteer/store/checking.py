@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from lorasteer.records import Event, Iteration, RunRecord
 from lorasteer.records.event import GENESIS
 from lorasteer.store import rows
 from lorasteer.store.blobs import Blobs
+from lorasteer.store.index import faults
 from lorasteer.store.older import check_older, older_runs
+from lorasteer.store.schema import fresh
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,22 @@ class Problem:
 
 def problems_of(connection: sqlite3.Connection, blobs: Blobs, root: Path) -> list[Problem]:
     """What is wrong with a store; empty where nothing is."""
-    found = [Problem("index", str(row[0])) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    found = [Problem("index", fault) for fault in faults(connection, "integrity_check")]
     strays = connection.execute("PRAGMA foreign_key_check").fetchall()
     found += [Problem("index", f"row {row[1]} of {row[0]} names a row of {row[2]} that is missing") for row in strays]
+    found += [Problem("index", f"{name} is missing: tables or their guards were altered") for name in _lacking(connection)]
     for row in connection.execute("SELECT * FROM runs ORDER BY id").fetchall():
         found += _of_run(connection, blobs, row)
     for folder in older_runs(root):
         found += _of_older(folder)
     return found
+
+
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    """Tables, triggers and indices of the schema that a database does not have."""
+    with contextlib.closing(fresh()) as whole:
+        wanted, found = ({row[0] for row in source.execute("SELECT name FROM sqlite_master")} for source in (whole, connection))
+    return sorted(wanted - found)
 
 
 def _of_run(connection: sqlite3.Connection, blobs: Blobs, row: sqlite3.Row) -> Iterator[Problem]:

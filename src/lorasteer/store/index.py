@@ -104,15 +104,16 @@ class Index:
         """Nothing is written to read, not even the files beside the index, where the folder does not allow it."""
         log = self.path.with_name(f"{NAME}-wal")
         pending = log.is_file() and log.stat().st_size > 0
-        fixed = not pending and not os.access(self.root, os.W_OK)
+        writable = os.access(self.root, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        fixed = not pending and not writable
         return f"file:{_quoted(self.path)}?mode=ro{'&immutable=1' if fixed else ''}"
 
     def _looked_at(self, connection: sqlite3.Connection) -> int:
         """Version of the schema, after a look through the file: once, not again for each piece of work."""
         file = self.path.stat().st_ino
         if file != self._checked:
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
-            if found != ["ok"]:
+            found = faults(connection, "quick_check")
+            if found:
                 raise sqlite3.DatabaseError(found[0])
             self._checked = file
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -122,6 +123,12 @@ class Index:
                 "Use the version of lorasteer that wrote it, or a newer one."
             )
         return version
+
+
+def faults(connection: sqlite3.Connection, check: str) -> list[str]:
+    """What SQLite's own check finds wrong with a file, one line each."""
+    found = (" ".join(str(row[0]).split()) for row in connection.execute(f"PRAGMA {check}"))
+    return [fault for fault in found if fault != "ok"]
 
 
 def _quoted(path: Path) -> str:

@@ -5,6 +5,8 @@ A migration that was ever released is never edited: add another to the end.
 
 from __future__ import annotations
 
+import sqlite3
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE runs (
@@ -71,3 +73,11 @@ BEGIN SELECT RAISE(ABORT, 'iterations are only added, never edited'); END""",
 
 VERSION = len(MIGRATIONS)
 """Version of the schema that this program reads and writes."""
+
+
+def fresh() -> sqlite3.Connection:
+    """An empty database in memory with the whole schema, to compare with and to describe."""
+    connection = sqlite3.connect(":memory:")
+    for statement in (statement for migration in MIGRATIONS for statement in migration):
+        connection.execute(statement)
+    return connection
