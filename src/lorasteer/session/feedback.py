@@ -162,7 +162,9 @@ def differences_of(before: Evaluation, after: Evaluation, floor: Mapping[str, Sp
 def _counts(was: Measurement, now: Measurement, floor: float | None) -> bool:
     if was.value is None or now.value is None:
         return False
-    chance = {"share": tolerance(was, now), "auc": 2 / math.sqrt(6 * max(1, now.n))}.get(now.unit, 0.0)
+    chance = tolerance(was, now) if now.unit == "share" else 0.0
+    if now.unit == "auc":
+        chance = 2 / math.sqrt(6 * max(1, now.n))  # two standard errors at most, as in `verdict`
     return abs(now.value - was.value) > max(chance, floor or 0.0)
 
 
