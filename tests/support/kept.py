@@ -52,10 +52,10 @@ def resume(seed: int = 0) -> dict[str, Tensor]:
     return {"step": torch.tensor(seed), "average": torch.randn(5, generator=torch.Generator().manual_seed(seed))}
 
 
-def run(name: str = RUN, **facts: Any) -> RunRecord:
+def run(run_id: str = RUN, **facts: Any) -> RunRecord:
     """A run on the base."""
     values = {"created": "2026-01-01T00:00:00+00:00", "base": kept_base().digest, "data": "toy", "data_digest": "d" * 64}
-    return RunRecord.model_validate({"id": name, **values, **facts})
+    return RunRecord.model_validate({"id": run_id, **values, **facts})
 
 
 def iteration(change: Change, number: int = 1, **facts: Any) -> Iteration:

@@ -127,13 +127,13 @@ def compare_runs(first: Place, second: Place, store: options.Store = None, json:
     """
     kept = open_store(store)
     one, other = (kept.snapshot(*run_and_number(name)) for name in (first, second))
-    remarks = _unlike(one, other)
+    remarks, lines = _unlike(one, other), _beside(one.iteration, other.iteration)
     if json:
         found = {"first": one.model_dump(mode="json"), "second": other.model_dump(mode="json")}
         show.document({**found, "differences": _differences(one.iteration, other.iteration), "remarks": remarks})
         return
     show.say(f"{_called(one)} and {_called(other)}.")
-    show.table(["metric", first, second, "difference"], _beside(one.iteration, other.iteration), numbers=True)
+    show.table(["metric", first, second, "difference"], lines, numbers=True)
     show.remarks(remarks)
 
 
