@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 runs = typer.Typer(cls=Commands, rich_markup_mode=None, invoke_without_command=True)
 _PART = "an id, or a beginning or end of one that no other run shares"
 Name = Annotated[str, typer.Argument(metavar="RUN", help=f"Run: {_PART}.")]
-Place = Annotated[str, typer.Argument(metavar="RUN[:N]", help=f"Run: {_PART}; :2 after it names iteration 2.")]
+_WITH_NUMBER = f"Run: {_PART}; :2 after it names iteration 2."
+Place = Annotated[str, typer.Argument(metavar="RUN", help=_WITH_NUMBER)]
+Other = Annotated[str, typer.Argument(metavar="OTHER", help=_WITH_NUMBER)]
 SHOWN = ("forget_test_accuracy", "retain_test_accuracy")
 """Measurements that a line of a list has room for."""
 
 
 def list_runs(store: options.Store = None, json: options.Json = False) -> None:
-    """List the runs, the newest first, with the iteration in force.
+    """List the runs, the newest first. Numbers are those of the iteration in force.
 
     Example:
         lorasteer runs list
@@ -70,7 +72,7 @@ def show_run(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Show a run: its iterations, or the report of one of them.
+    """Show a run, or one iteration of it. A run of several is shown as a table, then the report of the one in force.
 
     Example:
         lorasteer runs show 3f2a1c
@@ -118,8 +120,8 @@ def _tell_log(events: Sequence[Event]) -> None:
     show.table(["event", "time", "who", "action", "head", "state", "why"], lines)
 
 
-def compare_runs(first: Place, second: Place, store: options.Store = None, json: options.Json = False) -> None:
-    """Compare two runs, or two iterations of one, metric by metric.
+def compare_runs(first: Place, second: Other, store: options.Store = None, json: options.Json = False) -> None:
+    """Compare two runs metric by metric. Two iterations of one run can be compared too.
 
     Example:
         lorasteer runs compare 3f2a1c 9b01d2
@@ -195,7 +197,7 @@ def remove_run(name: Name, store: options.Store = None, json: options.Json = Fal
 
 
 def collect(store: options.Store = None, json: options.Json = False) -> None:
-    """Free the room of numbers that no run needs, and of writing that was cut off.
+    """Free room that no run needs. It was left by removed runs, or by writing that was cut off.
 
     Example:
         lorasteer runs gc
@@ -208,7 +210,7 @@ def collect(store: options.Store = None, json: options.Json = False) -> None:
 
 
 def verify(store: options.Store = None, json: options.Json = False) -> None:
-    """Check every log, record and number of the store; ends with 2 where something is not as it was written.
+    """Check that all is as it was written. Every log, record and number is read; ends with 2 where something was altered.
 
     Example:
         lorasteer runs verify
