@@ -122,5 +122,11 @@ def _difference(one: Measurement, other: Measurement) -> float:
 
 def tolerance(one: Measurement, other: Measurement) -> float:
     """Largest difference of two accuracies that is not worth a word: one point, or two standard errors."""
-    variance = sum(_value(m) * (1 - _value(m)) / m.n for m in (one, other))
+    variance = sum(_variance(m) / m.n for m in (one, other))
     return max(ACCURACY_BAND, 2 * math.sqrt(variance))
+
+
+def _variance(measurement: Measurement) -> float:
+    """Variance of one example's part in a share; of a difference of two shares, which may be negative, the most it can be."""
+    value = _value(measurement)
+    return value * (1 - value) if 0 <= value <= 1 and not (measurement.low or 0) < 0 else 0.5
