@@ -83,6 +83,31 @@ class AdapterChange:
         return AdapterChange(record, self.config, self.tensors)
 
 
+class Dialled:
+    """An adapter in force, whose strength is set anew without putting it around the base again.
+
+    Args:
+        change: The adapter.
+        base: Its base.
+    """
+
+    def __init__(self, change: AdapterChange, base: Base) -> None:
+        check_base(change.record, base)
+        self._model: nn.Module = change.wrap(base.view(), 1.0)
+        self._units = [(layer.scaling, layer.scaling[NAME]) for layer in _adapted(self._model)]
+
+    def at(self, strength: float) -> nn.Module:
+        """The model at this strength, the same one each time; the numbers are those of `AdapterChange.apply`.
+
+        Raises:
+            WeightsError: The strength is out of range.
+        """
+        check_strength(strength)
+        for scaling, unit in self._units:
+            scaling[NAME] = unit * strength
+        return self._model
+
+
 def wrap_model(model: nn.Module, config: Mapping[str, Any], *, name: str = NAME) -> Any:
     """A `PeftModel` with a fresh adapter around a model whose modules may be replaced."""
     with warnings.catch_warnings():
@@ -107,10 +132,13 @@ def exactly(layers: Sequence[str]) -> str:
 
 def scale(model: nn.Module, strength: float) -> None:
     """Multiply the scaling of every adapted layer of a freshly wrapped model."""
-    for module in model.modules():
-        scaling: Any = getattr(module, "scaling", {})
-        if isinstance(module, BaseTunerLayer) and NAME in scaling:
-            scaling[NAME] *= strength
+    for layer in _adapted(model):
+        layer.scaling[NAME] *= strength
+
+
+def _adapted(model: nn.Module) -> list[Any]:
+    """The layers that carry the adapter."""
+    return [layer for layer in model.modules() if isinstance(layer, BaseTunerLayer) and NAME in getattr(layer, "scaling", {})]
 
 
 def adapter_change(

@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from lorasteer.changes import Change, compose
+from lorasteer.changes import AdapterChange, Change, compose
+from lorasteer.changes.adapter import Dialled
 from lorasteer.errors import PlanError
 from lorasteer.evaluation import Context, Outputs, Spread, evaluate, noise_floor, verdict
 from lorasteer.methods import METHODS, Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Evaluation, Plan, Request
-from lorasteer.session.answers import outputs_of, question
+from lorasteer.session.answers import Question, key_of
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
 from lorasteer.tasks.base import Base, save_base
@@ -33,6 +34,7 @@ from lorasteer.tasks.training import Observer
 from lorasteer.tasks.vision.classifier import holdout_for, inputs_for, load_base, train_classifier
 from lorasteer.tasks.vision.data import ImageData
 
+QUESTIONS = 4  # requests whose examples are held ready to be asked about
 _FIRST_RETRAIN_SEED = 1000
 
 
@@ -86,6 +88,8 @@ class Workbench:
     memory_budget: int = MEMORY_BUDGET
     _memory: Memory = field(init=False)
     _holdout: Holdout = field(init=False)
+    _questions: dict[str, Question] = field(init=False, default_factory=dict)
+    _dialled: tuple[str, Dialled] | None = field(init=False, default=None)
     _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
     _measured: dict[tuple[str, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
 
@@ -230,7 +234,7 @@ class Workbench:
 
     def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
         """Measure the base and the retrained models alone, before any change; once for the same question and models."""
-        key = (question(translation), *(model.digest for model in retrained))
+        key = (key_of(translation), *(model.digest for model in retrained))
         if key not in self._measured:
             base, *others = self.known(translation, retrained)
             context = Context(base, base, tuple(others))
@@ -252,21 +256,36 @@ class Workbench:
         subject = record.plan.method if record.plan else record.kind
         strength = record.strength if strength is None else strength
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
-        applied = change.apply(self.base, strength=strength)
-        return outputs_of(
-            self.material(translation.splits), applied, change.layers, translation, subject=subject, model=model,
+        return self._question(translation).outputs(
+            self._applied(change, strength), change.layers, subject=subject, model=model,
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
 
+    def _question(self, translation: Translation) -> Question:
+        """The examples of a request, gathered once; the latest few requests are remembered."""
+        key = key_of(translation)
+        if key not in self._questions:
+            self._questions = dict(list(self._questions.items())[1 - QUESTIONS :])
+            self._questions[key] = Question(self.material(translation.splits), translation, self.memory_budget)
+        return self._questions[key]
+
+    def _applied(self, change: Change, strength: float) -> nn.Module:
+        """A change in force; the last adapter is kept ready, so that turning its strength builds nothing."""
+        if not isinstance(change, AdapterChange) or not strength:
+            return change.apply(self.base, strength=strength)
+        if self._dialled is None or self._dialled[0] != change.record.tensors:
+            self._dialled = (change.record.tensors, Dialled(change, self.base))
+        return self._dialled[1].at(strength)
+
     def _outputs_of_model(self, model: Base, subject: str, translation: Translation, *, seconds: float | None) -> Outputs:
-        key = (model.digest, question(translation))
+        key = (model.digest, key_of(translation))
         if key not in self._said:
             is_base = model.digest == self.base.digest
             memory = self._memory if is_base else Memory(model, self._memory.inputs)
             layers = classifier_head(model.model) if is_base else ()
             material = Material(model, memory.inputs, translation.splits, memory, self.material(translation.splits).retrain)
-            self._said[key] = outputs_of(
-                material, model.model, layers, translation, subject=subject, model=model.digest, seconds=seconds,
+            self._said[key] = Question(material, translation).outputs(
+                model.model, layers, subject=subject, model=model.digest, seconds=seconds,
                 trainable=None if is_base else sum(p.numel() for p in model.model.parameters()),
             )  # fmt: skip
         return self._said[key]
