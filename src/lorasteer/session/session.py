@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from rich.console import RenderableType
+
 from lorasteer.errors import DataError, WeightsError
 from lorasteer.records import Evaluation, Iteration, Request, RunRecord
-from lorasteer.session import orders
+from lorasteer.session import orders, shown_html, shown_rich
 from lorasteer.session.feedback import Feedback
 from lorasteer.session.history import History
 from lorasteer.session.keeping import run_record
@@ -229,6 +231,12 @@ class Session(Loop):
             SessionError: There is no such iteration.
         """
         return self.feedback(self.past[after], before)
+
+    def __rich__(self) -> RenderableType:
+        return shown_rich.drawn(self)
+
+    def _repr_html_(self) -> str:
+        return shown_html.page(self)
 
 
 def _check_material(run: RunRecord, bench: Workbench) -> None:
