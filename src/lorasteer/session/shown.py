@@ -146,7 +146,7 @@ def _arrow(difference: Difference, retrained: Sequence[float | None], ideal: flo
     arrow = "▲" if change > 0 else "▼"
     if difference.better in ("higher", "lower"):
         return arrow, (change > 0) == (difference.better == "higher")
-    aim = retrained[0] if difference.better == "near-retrained" and retrained else ideal
+    aim = next(iter(retrained), None) if difference.better == "near-retrained" else ideal
     if aim is None or difference.before is None or difference.after is None:
         return arrow, None
     return arrow, abs(difference.after - aim) < abs(difference.before - aim)
