@@ -22,7 +22,6 @@ FILES = (
     ("`blobs/<sha256>/`", "the numbers of a change, or what a training goes on from, with `manifest.json` (below)"),
     ("`blobs/.new-…`", "a blob that is being written, or was when the program died; `lorasteer runs gc` removes it"),
     ("`lock`, `lock.holder`", "who may write; the system frees the lock when that process ends"),
-    ("`studies/`", "tries of a search for a goal"),
 )
 
 

@@ -30,3 +30,9 @@ def write(root: str, connection: Connection) -> None:
             store.move(RUN, head=number - 1, actor="me", action="undo")
         if number % 7 == 0:
             store.gc()
+
+
+def take_in(root: str, connection: Connection) -> None:
+    """Open a store for the first time."""
+    connection.send(0)
+    RunStore(Path(root)).list()

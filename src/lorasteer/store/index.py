@@ -61,6 +61,7 @@ class Index:
         """
         with self._open(self._reading_uri()) as connection:
             self._looked_at(connection)
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             yield connection
 
@@ -101,12 +102,12 @@ class Index:
                 yield connection
 
     def _reading_uri(self) -> str:
-        """Nothing is written to read, not even the files beside the index, where the folder does not allow it."""
+        """Where the folder can be written, a reader may first have to finish what a killed writer left half done."""
+        if os.access(self.root, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            return f"file:{_quoted(self.path)}?mode=rw"
         log = self.path.with_name(f"{NAME}-wal")
         pending = log.is_file() and log.stat().st_size > 0
-        writable = os.access(self.root, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-        fixed = not pending and not writable
-        return f"file:{_quoted(self.path)}?mode=ro{'&immutable=1' if fixed else ''}"
+        return f"file:{_quoted(self.path)}?mode=ro{'' if pending else '&immutable=1'}"
 
     def _looked_at(self, connection: sqlite3.Connection) -> int:
         """Version of the schema, after a look through the file: once, not again for each piece of work."""
@@ -182,4 +183,4 @@ def _advice(problem: str) -> str:
         return "Nothing that was there is lost; free space, then run again."
     if "malformed" in problem or "not a database" in problem:
         return "Copy the whole folder, then restore the file from a backup."
-    return "Nothing that was there is lost; check that the folder can be read and written, or choose another with --store."
+    return "Nothing that was there is lost; see that the disk is not full and the folder can be written."
