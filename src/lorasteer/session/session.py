@@ -21,6 +21,7 @@ from lorasteer.session.keeping import run_record
 from lorasteer.session.loop import Loop, Retrained
 from lorasteer.session.orders import Task
 from lorasteer.session.past import Past
+from lorasteer.session.sequence import Effects, effects
 from lorasteer.session.standing import PROGRAM
 from lorasteer.session.states import BUSY
 from lorasteer.session.workbench import Workbench
@@ -231,6 +232,14 @@ class Session(Loop):
             SessionError: There is no such iteration.
         """
         return self.feedback(self.past[after], before)
+
+    def effects(self) -> Effects:
+        """What each step up to the head did to every target, and to what nobody asked to forget.
+
+        Raises:
+            SessionError: The head is the base.
+        """
+        return effects(self.past)
 
     def __rich__(self) -> RenderableType:
         return shown_rich.drawn(self)

@@ -257,7 +257,7 @@ class Workbench:
         strength = record.strength if strength is None else strength
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
         return self._question(translation).outputs(
-            self._applied(change, strength), change.layers, subject=subject, model=model,
+            self.applied(change, strength), change.layers, subject=subject, model=model,
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
 
@@ -269,8 +269,11 @@ class Workbench:
             self._questions[key] = Question(self.material(translation.splits), translation, self.memory_budget)
         return self._questions[key]
 
-    def _applied(self, change: Change, strength: float) -> nn.Module:
-        """A change in force; the last adapter is kept ready, so that turning its strength builds nothing."""
+    def applied(self, change: Change, strength: float) -> nn.Module:
+        """A model with a change in force; the last adapter is kept ready, so that turning its strength builds nothing.
+
+        The next call may turn the strength of the model that this one gave.
+        """
         if not isinstance(change, AdapterChange) or not strength:
             return change.apply(self.base, strength=strength)
         if self._dialled is None or self._dialled[0] != change.record.tensors:
