@@ -252,6 +252,18 @@ def api_page() -> str:
     return "\n\n".join([*parts, *(f"::: {place}" for place in places)]) + "\n"
 
 
+def session_states() -> str:
+    """The transition table of a session, drawn and in words."""
+    from lorasteer.session.states import BY_THE_WORK, MEANINGS, TRANSITIONS, mermaid
+
+    rows = [
+        [f"`{state}`", f"`{action}`", "the work" if action in BY_THE_WORK else "a person", MEANINGS[action], f"`{goal}`"]
+        for state, actions in TRANSITIONS.items()
+        for action, goal in actions.items()
+    ]
+    return f"```mermaid\n{mermaid()}\n```\n\n{table(['in', 'action', 'by', 'meaning', 'leads to'], rows)}"
+
+
 def readme_picture() -> str:
     """The picture at the top of the README."""
     return picture(ROOT / "benchmarks" / "results" / "table1-cifar10.json")
@@ -273,5 +285,6 @@ BLOCKS: dict[str, Writer] = {
     "methods": methods_table,
     "models": models_table,
     "results": results,
+    "session-states": session_states,
     "sources": sources_table,
 }
