@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lorasteer.errors import StoreError
 from lorasteer.records import Snapshot
 from lorasteer.store import RunStore, read_run
 from lorasteer.tasks.vision.classifier import load_base
@@ -106,3 +107,19 @@ def test_an_unwritable_folder_is_refused_before_the_work(run: Run, base: Path, h
     run("unlearn", base, *SEVEN, "--out", tmp_path / "mine", "--overwrite").refused("notes.txt")
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep me"
     assert not home.exists()
+
+
+def test_a_store_that_fails_after_the_work_loses_nothing(
+    run: Run, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **facts: object) -> None:
+        raise StoreError("the disk is full.")
+
+    monkeypatch.setattr(RunStore, "add", full)
+    monkeypatch.chdir(tmp_path)
+    mask = (*SEVEN, "--method", "logit-mask")
+    run("unlearn", base, *mask).refused("the run is whole in run-", "the disk is full")
+    (folder,) = tmp_path.glob("run-*")
+    assert read_run(folder).iteration.plan.method == "logit-mask"
+    run("unlearn", base, *mask, "--out", tmp_path / "mine").refused(f"the run is whole in {tmp_path / 'mine'}")
+    assert len(list(tmp_path.glob("run-*"))) == 1

@@ -138,7 +138,7 @@ def test_an_older_schema_that_cannot_be_written_is_refused(older: RunStore) -> N
 
 def test_the_whole_folder_can_be_moved_and_copied(tmp_path: Path) -> None:
     store = filled(tmp_path / "first", base_folder="/somewhere")
-    moved = RunStore(store.root.rename(tmp_path / "with spaces, ünïcødé and 猫"))
+    moved = RunStore(store.root.rename(tmp_path / "with spaces, ünïcødé, 100% #1 and 猫"))
     copied = RunStore(Path(shutil.copytree(moved.root, tmp_path / "copy")))
     for found in (moved, copied):
         assert found.verify() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lorasteer.records import Event
+from lorasteer.records import Event, Iteration
 from lorasteer.store import RunStore
 from lorasteer.store.index import NAME
 from lorasteer.store.rows import EVENT_COLUMNS
@@ -210,3 +210,14 @@ def test_nothing_is_changed_by_looking(store: RunStore) -> None:
     first, second = store.verify(), store.verify()
     assert first == second
     assert {path: path.read_bytes() for path in (store.root / "blobs").rglob("*") if path.is_file()} == before
+
+
+def test_a_record_of_a_program_that_knew_fewer_fields_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fewer(record: Iteration, *, indent: int | None = None) -> str:
+        return json.dumps(record.model_dump(mode="json", exclude={"note"}), sort_keys=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Iteration, "to_json", fewer)
+        store = filled(tmp_path)
+    assert store.iterations(RUN)[0].note == ""
+    assert store.verify() == []

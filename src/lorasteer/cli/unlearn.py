@@ -13,8 +13,10 @@ from lorasteer.cli.opening import actor, open_bench, open_store, retrained_model
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
+    from lorasteer.changes import Change
     from lorasteer.records import Request, Snapshot
     from lorasteer.session import Round, Workbench
+    from lorasteer.store import RunStore
 
 RUN_FILES = ("run.json", "change")
 
@@ -77,8 +79,24 @@ def unlearn(
     kept = snapshot(bench, done, base.resolve())
     if out is not None:
         write_run(kept, done.change, out)
-    kept_in.add(kept, done.change, actor=actor())
+    _keep(kept_in, kept, done.change, out)
     _report(kept, done, out, json)
+
+
+def _keep(store: RunStore, kept: Snapshot, change: Change, out: Path | None) -> None:
+    """Keep a run in the store; one that can be kept there no longer is not lost, but written as a folder.
+
+    Raises:
+        StoreError: The store cannot be written any more; the message says where the run is.
+    """
+    from lorasteer.errors import StoreError
+    from lorasteer.store import write_run
+
+    try:
+        store.add(kept, change, actor=actor())
+    except StoreError as error:
+        place = out or write_run(kept, change, Path(f"run-{kept.run.id}"))
+        raise StoreError(f"the run is whole in {place}, but not in the store: {error}") from error
 
 
 def _round(

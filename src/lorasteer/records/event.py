@@ -15,7 +15,10 @@ GENESIS = "0" * 64
 
 
 class Event(Record):
-    """One line of the log. Change, remove or move a line, and the hashes from there on no longer fit."""
+    """One line of the log. Change, remove or move a line, and the hashes from there on no longer fit.
+
+    A field that is added here would alter the hashes of all lines ever written; what is new goes into `detail`.
+    """
 
     seq: Annotated[int, Field(ge=1)]
     """Place in the run's log, counted from 1."""

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 from lorasteer.errors import StoreError
 from lorasteer.store.disk import flush
@@ -36,6 +35,10 @@ class Index:
     def path(self) -> Path:
         """The file."""
         return self.root / NAME
+
+    @property
+    def _uri(self) -> str:
+        return self.path.absolute().as_uri()
 
     def exists(self) -> bool:
         """Whether there is an index."""
@@ -74,7 +77,7 @@ class Index:
         Raises:
             StoreError: The file cannot be written or is damaged; what it held before is still there.
         """
-        with self._open(f"file:{_quoted(self.path)}?mode=rwc") as connection:
+        with self._open(f"{self._uri}?mode=rwc") as connection:
             version = self._looked_at(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             if version != VERSION:
@@ -104,10 +107,10 @@ class Index:
     def _reading_uri(self) -> str:
         """Where the folder can be written, a reader may first have to finish what a killed writer left half done."""
         if os.access(self.root, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-            return f"file:{_quoted(self.path)}?mode=rw"
+            return f"{self._uri}?mode=rw"
         log = self.path.with_name(f"{NAME}-wal")
         pending = log.is_file() and log.stat().st_size > 0
-        return f"file:{_quoted(self.path)}?mode=ro{'' if pending else '&immutable=1'}"
+        return f"{self._uri}?mode=ro{'' if pending else '&immutable=1'}"
 
     def _looked_at(self, connection: sqlite3.Connection) -> int:
         """Version of the schema, after a look through the file: once, not again for each piece of work."""
@@ -130,10 +133,6 @@ def faults(connection: sqlite3.Connection, check: str) -> list[str]:
     """What SQLite's own check finds wrong with a file, one line each."""
     found = (" ".join(str(row[0]).split()) for row in connection.execute(f"PRAGMA {check}"))
     return [fault for fault in found if fault != "ok"]
-
-
-def _quoted(path: Path) -> str:
-    return quote(path.absolute().as_posix())
 
 
 @contextlib.contextmanager
