@@ -175,8 +175,9 @@ def _since(number: int, differences: Sequence[Difference]) -> Iterator[str]:
     if not told:
         yield f"nothing {where} is more than chance would explain."
     for d in told:
-        values = f"{cell(d.before, d.unit)} to {cell(d.after, d.unit)}"
-        yield f"{where}: {d.name.replace('_', ' ')} {'rose' if (d.change or 0) > 0 else 'fell'} from {values}."
+        values = f"from {cell(d.before, d.unit)} to {cell(d.after, d.unit)}"
+        band = "" if d.floor is None else f"; retrained models differ by up to {cell(d.floor, d.unit)}"
+        yield f"{where}: {d.name.replace('_', ' ')} {'rose' if (d.change or 0) > 0 else 'fell'} {values}{band}."
 
 
 def _aim_missed(now: Evaluation, base: Evaluation, plan: Plan) -> Iterator[str]:
@@ -230,7 +231,7 @@ def _moved(before: Outputs, after: Outputs, data: ImageData, splits: Splits) -> 
     }  # fmt: skip
     for target, parts in ((True, ("forget", "forget_test")), (False, ("retain", "retain_test"))):
         found = [(shift, name, place) for name in parts for shift, place in _largest(getattr(before, name), getattr(after, name))]
-        for _, name, place in sorted(found, reverse=True)[:SHOWN]:
+        for _, name, place in sorted(found, key=lambda one: -one[0])[:SHOWN]:
             part, index = asked[name]
             said = [_answer(getattr(outputs, name), place, data.classes) for outputs in (before, after)]
             examples = data.train if part == "train" else data.test
