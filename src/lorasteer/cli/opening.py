@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from lorasteer.store import RunStore
     from lorasteer.tasks.base import Base
     from lorasteer.tasks.splits import Splits
+    from lorasteer.tasks.training import Observer
+
+Stage = Callable[[str], AbstractContextManager[Sequence["Observer"]]]
+"""Opens a piece of work by its name and gives who shall watch it."""
 
 KEPT_AT_MOST = 2
 """How many retrained models of the cache a table shows without being asked."""
@@ -52,8 +57,17 @@ def open_bench(folder: Path, data: str | None, cache: Path | None) -> Workbench:
     return bench
 
 
-def retrained_models(bench: Workbench, splits: Splits, *, count: int | None, folders: Sequence[Path] | None = None) -> list[Base]:
+def retrained_models(
+    bench: Workbench, splits: Splits, *, count: int | None, folders: Sequence[Path] | None = None, stage: Stage = working
+) -> list[Base]:
     """Models to compare with: the named folders, then as many as are asked for, or those that the cache has.
+
+    Args:
+        bench: Base and data.
+        splits: Examples that the models have not seen.
+        count: How many to train where the cache has none; None for those that it has.
+        folders: Folders of models.
+        stage: Shows the progress of a training.
 
     Raises:
         WeightsError: A folder holds a model that was trained on other examples.
@@ -66,7 +80,7 @@ def retrained_models(bench: Workbench, splits: Splits, *, count: int | None, fol
         kept = (bench.retrained_kept(splits, seed=number) for number in retrain_seeds(0, 0 if models else KEPT_AT_MOST))
         return models + [model for model in kept if model is not None]
     for number in retrain_seeds(0, count):
-        with working(f"retrained model, seed {number}") as observers:
+        with stage(f"retrained model, seed {number}") as observers:
             models.append(bench.retrain(splits, seed=number, observers=observers))
     return models
 

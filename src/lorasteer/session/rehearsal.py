@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,17 +58,30 @@ def steps_of(tables: object) -> tuple[AnyStep, ...]:
 
 def _step(number: int, table: object) -> AnyStep:
     given = table if isinstance(table, dict) else {}
-    action = str(given.get("action"))
-    if action not in KINDS:
-        raise SessionError(f"step {number}: action is {action!r}. {choices(action, KINDS)}")
-    fields = KINDS[action].model_fields
-    for name in given:
-        if name not in fields:
-            raise SessionError(f"step {number} ({action}): there is no {name!r}. {choices(name, fields)}")
     try:
-        return _STEPS.validate_python(given)
+        return step_of(given)
+    except SessionError as error:
+        action = given.get("action")
+        raise SessionError(f"step {number}{f' ({action})' if action in KINDS else ''}: {error}") from error
+
+
+def step_of(table: Mapping[str, object]) -> AnyStep:
+    """One step from a plain table.
+
+    Raises:
+        SessionError: It is not as it must be; the message says what is allowed.
+    """
+    action = str(table.get("action"))
+    if action not in KINDS:
+        raise SessionError(f"action is {action!r}. {choices(action, KINDS)}")
+    fields = KINDS[action].model_fields
+    for name in table:
+        if name not in fields:
+            raise SessionError(f"there is no {name!r}. {choices(name, fields)}")
+    try:
+        return _STEPS.validate_python(dict(table))
     except ValidationError as error:
-        raise SessionError(f"step {number} ({action}): {_problem(error)}. Correct it.") from error
+        raise SessionError(f"{_problem(error)}. Correct it.") from error
 
 
 def _problem(error: ValidationError) -> str:

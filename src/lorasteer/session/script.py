@@ -107,15 +107,15 @@ def play(
     first = done_already(steps, session.store.events(session.id))
     rest = steps[first:]
     check_steps(rest, request, state=session.state, history=session.history, first=first + 1)
-    player = _Player(session, request, folder or Path())
+    player = Player(session, request, folder or Path())
     for number, step in enumerate(rest, first + 1):
         began = time.perf_counter()
         told = player.do(step)
         yield _played(session, number, step, told, time.perf_counter() - began)
 
 
-class _Player:
-    """Maps steps to calls of a session.
+class Player:
+    """Maps steps to calls of a session; what a script and a keyboard have in common.
 
     Args:
         session: The session.
@@ -126,6 +126,7 @@ class _Player:
     def __init__(self, session: Session, request: Request | None, folder: Path) -> None:
         self.session, self.request, self.folder = session, request, folder
         self.dialled: float | None = None
+        """Strength that was looked at last; None once something else was done."""
 
     def do(self, step: AnyStep) -> Evaluation | tuple[str, ...] | None:
         """Do a step; gives what it has to say beside the head's own numbers."""
@@ -149,9 +150,9 @@ class _Player:
             case kinds.Continue():
                 session.continue_(why=why)
             case kinds.Adjust():
-                session.adjust(step.request(self._asked()), why=why)
+                session.adjust(step.request(self.asked()), why=why)
             case kinds.Also():
-                session.also(step.request(self._asked()), why=why)
+                session.also(step.request(self.asked()), why=why)
             case kinds.Commit():
                 session.commit(self._strength(step), why=why)
             case kinds.Combine():
@@ -165,7 +166,7 @@ class _Player:
             case kinds.Stop():
                 session.stop(why=why)
 
-    def _asked(self) -> Request | None:
+    def asked(self) -> Request | None:
         """What the head was asked for; on the base, what was asked for last."""
         current = self.session.current
         last = current or next(reversed(self.session.iterations), None)

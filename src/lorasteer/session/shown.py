@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lorasteer.evaluation import Spread
 from lorasteer.evaluation.table import MISSING, cell, heading
 from lorasteer.records import Evaluation, Iteration
-from lorasteer.session.feedback import Difference, differences_of
+from lorasteer.session.feedback import Difference, Feedback, differences_of
 from lorasteer.session.history import BASE, History
 from lorasteer.session.standing import Standing
 
@@ -102,6 +102,16 @@ def table_of(session: Standing, now: Evaluation | None = None) -> list[Line]:
     parent = held if now else _parent(session, shown) if session.current else None
     floor = {name: Spread(*spread) for name, spread in shown.floor.items()}
     return list(_lines(base, parent, now or held, others, floor))
+
+
+def compared(feedback: Feedback) -> list[Line]:
+    """The table of two iterations, the first in place of the parent and the second in place of now."""
+    found = []
+    for one in feedback.differences:
+        if one.name in METRICS and (one.before, one.after) != (None, None):
+            name = one.name.replace("_", " ")
+            found.append(Line(name, "", cell(one.before, one.unit), cell(one.after, one.unit), "", *_arrow(one, [], None)))
+    return found
 
 
 def _parent(session: Standing, shown: Iteration) -> Evaluation | None:

@@ -28,18 +28,19 @@ def heading_of(session: Standing) -> Text:
     return Text.assemble((f"run {session.id}", "bold"), f"  {session.state}  {target}")
 
 
-def metrics(lines: Sequence[Line], *, now: str = "now") -> RenderableType:
+def metrics(lines: Sequence[Line], *, parent: str = "parent", now: str = "now") -> RenderableType:
     """The table, a metric in each line.
 
     Args:
         lines: What `table_of` gives.
+        parent: Heading of what that is compared with.
         now: Heading of what is in force or looked at.
     """
     if not lines:
         return Text("Nothing is forgotten yet.", style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
     table.add_column("metric", overflow="ellipsis", no_wrap=True)
-    columns = {"base": "base", "parent": "parent", "now": now, "retrained": "retrained ± floor"}
+    columns = {"base": "base", "parent": parent, "now": now, "retrained": "retrained ± floor"}
     shown = {name: title for name, title in columns.items() if any(getattr(line, name) for line in lines)}
     for title in shown.values():
         table.add_column(title, justify="right", no_wrap=True)
