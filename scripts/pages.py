@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from scripts.picture import picture
+from scripts.schema import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 Writer = Callable[[], str]
+FILES = (
+    ("`index.sqlite`", "runs, iterations, logs and calibration points (below)"),
+    ("`blobs/<sha256>/`", "the numbers of a change, or what a training goes on from, with `manifest.json` (below)"),
+    ("`blobs/.new-…`", "a blob that is being written, or was when the program died; `lorasteer runs gc` removes it"),
+    ("`lock`, `lock.holder`", "who may write; the system frees the lock when that process ends"),
+)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -166,11 +173,30 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def store_page() -> str:
+    """Files and tables of a store, and what the database itself refuses."""
+    from lorasteer.store.blobs import Manifest
+
+    version, tables, guards = schema()
+    parts = [
+        "# Store",
+        f"A store is a folder; why it is built so stands in [its design](../design/store.md). This is schema {version}.",
+        table(["in the folder", "holds"], FILES),
+        "## Tables of index.sqlite",
+    ]
+    for name, columns in tables.items():
+        parts += [f"### {name}", table(["column", "type", "meaning"], columns)]
+    parts += ["The database itself refuses to break these rules:", "\n".join(f"- {rule}" for rule in guards)]
+    parts += ["## manifest.json of a blob", _cell((Manifest.__doc__ or "").strip()), _settings_table(Manifest)]
+    return "\n\n".join(parts) + "\n"
+
+
 def _settings_table(kind: Any) -> str:
-    properties = kind.model_json_schema().get("properties", {})
+    whole = kind.model_json_schema()
+    own = whole.get("$defs", {}).get(kind.__name__, whole)  # a record that has parts of its own kind refers to itself
+    properties, required = own.get("properties", {}), own.get("required", ())
     if not properties:
         return "No settings."
-    required = kind.model_json_schema().get("required", ())
     rows = [
         [f"`{name}`", _type(field), "required" if name in required else f"`{_default(field)}`", field.get("description", "")]
         for name, field in properties.items()
@@ -226,6 +252,18 @@ def api_page() -> str:
     return "\n\n".join([*parts, *(f"::: {place}" for place in places)]) + "\n"
 
 
+def session_states() -> str:
+    """The transition table of a session, drawn and in words."""
+    from lorasteer.session.states import BY_THE_WORK, MEANINGS, TRANSITIONS, mermaid
+
+    rows = [
+        [f"`{state}`", f"`{action}`", "the work" if action in BY_THE_WORK else "a person", MEANINGS[action], f"`{goal}`"]
+        for state, actions in TRANSITIONS.items()
+        for action, goal in actions.items()
+    ]
+    return f"```mermaid\n{mermaid()}\n```\n\n{table(['in', 'action', 'by', 'meaning', 'leads to'], rows)}"
+
+
 def readme_picture() -> str:
     """The picture at the top of the README."""
     return picture(ROOT / "benchmarks" / "results" / "table1-cifar10.json")
@@ -239,6 +277,7 @@ PAGES: dict[str, Writer] = {
     "docs/reference/methods.md": methods_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/settings.md": settings_page,
+    "docs/reference/store.md": store_page,
 }
 BLOCKS: dict[str, Writer] = {
     "cli": help_text,
@@ -246,5 +285,6 @@ BLOCKS: dict[str, Writer] = {
     "methods": methods_table,
     "models": models_table,
     "results": results,
+    "session-states": session_states,
     "sources": sources_table,
 }

@@ -130,7 +130,7 @@ class Nothing:
     settings: Any
     Settings: ClassVar[type[Settings]] = NothingSettings
 
-    def unlearn(self, material, plan, observers=()):
+    def unlearn(self, material, plan, course):
         """An empty change."""
         return weight_change(material.base, {}, plan=plan)
 '''

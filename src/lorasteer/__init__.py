@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lorasteer.errors import LorasteerError as LorasteerError
     from lorasteer.errors import PlanError as PlanError
     from lorasteer.errors import RequestError as RequestError
+    from lorasteer.errors import SessionError as SessionError
     from lorasteer.errors import StoreError as StoreError
     from lorasteer.errors import TrainingDiverged as TrainingDiverged
     from lorasteer.errors import UserError as UserError
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from lorasteer.records import Plan as Plan
     from lorasteer.records import Request as Request
     from lorasteer.records import Target as Target
+    from lorasteer.session import Feedback as Feedback
     from lorasteer.session import Round as Round
+    from lorasteer.session import Session as Session
     from lorasteer.session import Workbench as Workbench
     from lorasteer.session import compare as compare
     from lorasteer.session import retrain_seeds as retrain_seeds
@@ -53,14 +56,14 @@ if TYPE_CHECKING:
 _PLACES = {
     "changes": ("AdapterChange", "Change", "WeightChange", "compose", "load_change", "save_change"),
     "errors": (
-        "DataError", "Interrupted", "LorasteerError", "PlanError", "RequestError", "StoreError", "TrainingDiverged", "UserError",
-        "WeightsError",
+        "DataError", "Interrupted", "LorasteerError", "PlanError", "RequestError", "SessionError", "StoreError",
+        "TrainingDiverged", "UserError", "WeightsError",
     ),
     "evaluation": ("METRICS", "markdown_table"),
     "export": ("export_adapter", "export_merged"),
     "methods": ("METHODS",),
     "records": ("Direction", "Evaluation", "Measurement", "Plan", "Request", "Target"),
-    "session": ("Round", "Workbench", "compare", "retrain_seeds"),
+    "session": ("Feedback", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
     "tasks.base": ("Base", "save_base"),
     "tasks.training": ("FitSettings",),
     "tasks.vision.classifier": ("adopt", "load_base", "train_classifier"),

@@ -6,7 +6,8 @@ LorasteerError
 │   ├── PlanError             a method or one of its settings is unknown, out of range or does not fit this model
 │   ├── DataError             a data set cannot be read or breaks its own description
 │   ├── WeightsError          a weight file is missing, damaged, of another format or of another model
-│   └── StoreError            a folder cannot be written or read (full disk, no permission, broken manifest)
+│   ├── StoreError            a folder cannot be written or read (full disk, no permission, broken manifest)
+│   └── SessionError          a session cannot do this now; the message says what it can
 ├── TrainingDiverged          a loss became NaN or infinite; `last_good` tells which step was kept
 └── Interrupted               a person stopped the work; what is done so far is kept; the CLI exits 130
 """
@@ -43,6 +44,10 @@ class WeightsError(UserError):
 
 class StoreError(UserError):
     """A folder cannot be written or read."""
+
+
+class SessionError(UserError):
+    """An action is not possible in the state a session is in, or on the iteration it is asked for."""
 
 
 class TrainingDiverged(LorasteerError):  # noqa: N818 - a state of the training, named as people say it

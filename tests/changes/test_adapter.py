@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lorasteer.changes import AdapterChange, adapter_change, load_change, save_change
-from lorasteer.changes.adapter import exactly, wrap_model
+from lorasteer.changes.adapter import Dialled, exactly, wrap_model
 from lorasteer.errors import WeightsError
 from lorasteer.tasks.base import Base, weights_digest
 from lorasteer.tasks.outputs import logits_of
@@ -166,3 +166,12 @@ def test_saved_and_loaded_is_the_same_change(tmp_path: Path) -> None:
     assert back.record == change.record
     assert back.layers == change.layers
     assert answers(back.apply(base)).equal(answers(change.apply(base)))
+
+
+def test_turning_the_strength_gives_the_bits_of_applying_it() -> None:
+    change = random_adapter(toy_base(), ("fc1", "fc2"), rank=3, alpha=10.0)
+    dialled = Dialled(change, toy_base())
+    for strength in (0.3, 1.5, 0.7, 1.0):
+        assert answers(dialled.at(strength)).equal(answers(change.apply(toy_base(), strength=strength)))
+    with refuses(WeightsError, "strength 2 is outside [0, 1.5]"):
+        dialled.at(2)

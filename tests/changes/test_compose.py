@@ -166,3 +166,21 @@ def test_a_composed_adapter_loads_in_stock_peft(first: str, tmp_path: Path) -> N
     torch.testing.assert_close(
         answers(stock(toy_base().copy(), folder)), answers(adapter.apply(toy_base())), rtol=1e-5, atol=1e-5
     )
+
+
+def test_kept_apart_it_says_what_joined_says_and_parts_again(tmp_path: Path) -> None:
+    one = random_adapter(toy_base(), ("fc1", "fc2"), rank=2)
+    two = random_adapter(toy_base(), ("fc2",), rank=5, seed=1).at(0.5)
+    edit = biased(3, -1.0)
+    for parts in ([one, two], [one, edit, two]):
+        joined, apart = compose(toy_base(), parts), compose(toy_base(), parts, apart=True)
+        assert isinstance(apart, ComposedChange)
+        for strength in (0.5, 1.0, 1.5):
+            wanted = answers(joined.apply(toy_base(), strength=strength))
+            for model in (apart.apply(toy_base(), strength=strength), apart.merged(toy_base(), strength=strength)):
+                torch.testing.assert_close(answers(model), wanted, rtol=1e-4, atol=1e-3)
+        back = load_change(save_change(apart, tmp_path / f"of{len(parts)}"), toy_base())
+        assert isinstance(back, ComposedChange)
+        assert [part.record for part in back.parts()] == [part.record for part in (edit, one, two) if part in apart.parts()]
+        assert answers(compose(toy_base(), [back.parts()[-1]]).apply(toy_base())).equal(answers(two.apply(toy_base())))
+    assert compose(toy_base(), [one], apart=True) is one

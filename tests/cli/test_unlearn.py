@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lorasteer.errors import StoreError
+from lorasteer.records import Snapshot
 from lorasteer.store import RunStore, read_run
 from lorasteer.tasks.vision.classifier import load_base
 from tests.cli.conftest import Run
@@ -21,42 +23,44 @@ def test_a_class_is_forgotten_and_the_base_is_as_it_was(run: Run, base: Path, ho
     assert (done.code, done.err) == (0, "")
     (found,) = RunStore(home / "runs").list()
     assert found.record is not None
-    assert found.record == read_run(tmp_path / "run")
+    assert found.head is not None
+    assert Snapshot(run=found.record, iteration=found.head) == read_run(tmp_path / "run")
     assert found.record.base_folder == str(base)
-    values = {m.name: m.value for m in found.record.evaluations[-1].measurements}
+    values = {m.name: m.value for m in found.head.evaluations[-1].measurements}
     forgotten, kept = values["forget_test_accuracy"], values["retain_test_accuracy"]
     assert forgotten is not None
     assert forgotten <= 0.05
     assert kept is not None
     assert kept >= 0.9
     assert f"{kept:.2%}" in done.out
-    assert all(reason in done.out for reason in found.record.plan.because)
+    assert all(reason in done.out for reason in found.head.plan.because)
     assert "no retrained model to compare with" in done.out
     assert load_base(base).digest == small_base().digest
 
 
 def test_json_is_the_run(run: Run, base: Path, home: Path) -> None:
     found = run("unlearn", base, *SEVEN, "--method", "logit-mask", "--json").json
-    assert RunStore(home / "runs").load(found["run"]["id"]).model_dump(mode="json") == found["run"]
+    kept = RunStore(home / "runs").snapshot(found["run"]["id"])
+    assert found == {"folder": None, **kept.model_dump(mode="json")}
 
 
 def test_a_direction_and_a_strength(run: Run, base: Path) -> None:
     words = ("--direction-attribute", "slant", "--descending", "--strength", "0.5", "--set", "epochs=2", "--json")
-    found = run("unlearn", base, *SEVEN, *words).json["run"]
+    found = run("unlearn", base, *SEVEN, *words).json["iteration"]
     assert found["request"]["direction"]["attribute"] == "slant"
     assert len(found["plan"]["weights"]) == found["sizes"]["forget"]
     assert (found["change"]["strength"], found["plan"]["settings"]["epochs"]) == (0.5, 2)
 
 
 def test_intensity_0_changes_nothing(run: Run, base: Path) -> None:
-    first, last = run("unlearn", base, "--forget", "7", "--intensity", "0", "--json").json["run"]["evaluations"]
+    first, last = run("unlearn", base, "--forget", "7", "--intensity", "0", "--json").json["iteration"]["evaluations"]
     accuracy = [{m["name"]: m["value"] for m in one["measurements"]}["forget_accuracy"] for one in (first, last)]
     assert accuracy[0] == accuracy[1]
 
 
 def test_retrained_models_are_trained_once_then_shown_unasked(run: Run, base: Path) -> None:
-    first = run("unlearn", base, *SEVEN, "--method", "logit-mask", "--retrained", "2", "--json").json["run"]
-    second = run("unlearn", base, *SEVEN, "--method", "zeroing", "--json").json["run"]
+    first = run("unlearn", base, *SEVEN, "--method", "logit-mask", "--retrained", "2", "--json").json["iteration"]
+    second = run("unlearn", base, *SEVEN, "--method", "zeroing", "--json").json["iteration"]
     subjects = [evaluation["subject"] for evaluation in second["evaluations"]]
     assert subjects == ["base", "retrained (seed 1000)", "retrained (seed 1001)", "zeroing"]
     assert second["evaluations"][:3] == first["evaluations"][:3]
@@ -103,3 +107,19 @@ def test_an_unwritable_folder_is_refused_before_the_work(run: Run, base: Path, h
     run("unlearn", base, *SEVEN, "--out", tmp_path / "mine", "--overwrite").refused("notes.txt")
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep me"
     assert not home.exists()
+
+
+def test_a_store_that_fails_after_the_work_loses_nothing(
+    run: Run, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **facts: object) -> None:
+        raise StoreError("the disk is full.")
+
+    monkeypatch.setattr(RunStore, "add", full)
+    monkeypatch.chdir(tmp_path)
+    mask = (*SEVEN, "--method", "logit-mask")
+    run("unlearn", base, *mask).refused("the run is whole in run-", "the disk is full")
+    (folder,) = tmp_path.glob("run-*")
+    assert read_run(folder).iteration.plan.method == "logit-mask"
+    run("unlearn", base, *mask, "--out", tmp_path / "mine").refused(f"the run is whole in {tmp_path / 'mine'}")
+    assert len(list(tmp_path.glob("run-*"))) == 1

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lorasteer.changes import Change, compose, load_change, save_change
 from lorasteer.errors import PlanError, RequestError, TrainingDiverged
-from lorasteer.methods import METHODS, settings_of, unlearn
+from lorasteer.methods import METHODS, Start, continues, settings_of, unlearn
 from lorasteer.records import Plan, Request, Target
 from lorasteer.steer.translate import translate
 from lorasteer.tasks import training
@@ -299,6 +299,29 @@ def test_the_description_tells_plan_base_and_cost(name: str) -> None:
     assert (record.trainable > 0) == (METHODS[name]["family"] != "editing")
     assert record.training.seconds >= record.training.prefix_seconds >= 0
     assert bool(record.training.reason) == (METHODS[name]["family"] != "editing")
+
+
+@where(trains)
+def test_two_runs_that_go_on_are_one(name: str) -> None:
+    """Without a stop, which would end the first run early."""
+    material, settings = toy_material(), {"stop_at": None, "retain": 200}
+    plans = [toy_plan(name, settings={**settings, "epochs": epochs}) for epochs in (1, 2)]
+    first = unlearn(material, plans[0])
+    assert first.resume
+    assert all(bool(tensor.isfinite().all()) for tensor in first.resume.values())
+    second, whole = unlearn(material, plans[0], start=Start(first, first.resume)), unlearn(material, plans[1])
+    assert second.record.tensors == whole.record.tensors != first.record.tensors
+    assert continues(name)
+    assert untouched()
+
+
+@where(lambda name: not trains(name))
+def test_what_does_not_train_has_nothing_to_go_on_with(name: str) -> None:
+    assert not continues(name)
+    assert usual(name).resume is None
+    with refuses(PlanError, f"method '{name}' cannot go on from this change: it does not train"):
+        unlearn(toy_material(), toy_plan(name), start=Start(usual(name)))
+    assert untouched()
 
 
 @where(trains)

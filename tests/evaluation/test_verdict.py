@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lorasteer.evaluation import Spread, verdict
+from lorasteer.evaluation.verdict import tolerance
 from lorasteer.records import Evaluation, Measurement
 
 
@@ -92,3 +95,11 @@ def test_the_divergence_is_read_against_the_floor() -> None:
         "inside the noise floor: KL to the retrained model on the forget set is 1.3 nats, up to 1.4 between retrained models.",
     )
     assert outside[0].startswith("outside the noise floor")
+
+
+def test_a_difference_of_shares_may_be_negative() -> None:
+    selectivity = [
+        Measurement(name="selectivity", value=value, unit="share", n=100, better="higher", low=-2.0, high=2.0)
+        for value in (-0.2, 0.9)
+    ]
+    assert tolerance(*selectivity) == pytest.approx(0.2)  # 2 * sqrt(0.5 / 100 + 0.5 / 100)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from lorasteer.export import report, write_report
-from lorasteer.session import run_record
+from lorasteer.records import Snapshot
+from lorasteer.session import snapshot
 from tests.support.digits import bench, forgotten
 
 
+def kept() -> Snapshot:
+    return snapshot(bench(), forgotten(), "base")
+
+
 def text() -> str:
-    return report(run_record(bench(), forgotten(), "base"))
+    return report(kept())
 
 
 def test_request_plan_and_reasons_are_told() -> None:
@@ -33,9 +38,10 @@ def test_every_number_that_was_taken_is_told() -> None:
 
 
 def test_digests_and_versions_are_told() -> None:
-    run = run_record(bench(), forgotten(), "base")
-    for fact in (run.base, run.data_digest, run.splits, run.change.tensors, run.plan.digest, run.versions["torch"]):
-        assert fact in report(run)
+    found = kept()
+    run, done = found.run, found.iteration
+    for fact in (run.base, run.data_digest, done.splits, done.change.tensors, done.plan.digest, run.versions["torch"]):
+        assert fact in report(found)
 
 
 def test_it_claims_no_more_than_was_shown() -> None:
@@ -47,11 +53,22 @@ def test_it_claims_no_more_than_was_shown() -> None:
 
 
 def test_another_strength_is_said() -> None:
-    run = run_record(bench(), forgotten(), "base")
-    assert "Exported at strength 0.5; these measurements were taken at strength 1" in report(run, strength=0.5)
-    assert "Exported" not in report(run, strength=1.0)
+    found = kept()
+    shown = report(found, strength=0.5)
+    assert "Exported at strength 0.5; these measurements were taken at strength 1" in shown
+    assert f"lorasteer evaluate --change {found.run.id}:1 --strength 0.5" in shown
+    assert "Exported" not in report(found, strength=1.0)
+
+
+def test_what_a_person_added_is_told() -> None:
+    found = kept()
+    iteration = found.iteration.model_copy(update={"note": "the last try", "interrupted": True})
+    run = found.run.model_copy(update={"name": "sevens"})
+    shown = report(Snapshot(run=run, iteration=iteration))
+    assert f"Run {run.id} (sevens)" in shown
+    assert "interrupted by hand. Note: the last try" in shown
 
 
 def test_it_is_written(tmp_path: Path) -> None:
-    run = run_record(bench(), forgotten(), "base")
-    assert write_report(run, tmp_path).read_text() == report(run)
+    found = kept()
+    assert write_report(found, tmp_path).read_text() == report(found)

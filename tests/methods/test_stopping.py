@@ -14,7 +14,7 @@ from lorasteer.tasks.training import Progress
 def watch_of(readings: list[Reading], *, floor: float = 0.5) -> tuple[nn.Linear, Watch]:
     """A watch over one number that is read out from a list; the score is the forget accuracy."""
     model, pending = nn.Linear(1, 1, bias=False), iter(readings)
-    return model, Watch(Learned.of(model), lambda: next(pending), lambda reading: reading.forget, floor, every=1)
+    return model, Watch(Learned.of(model), lambda: next(pending), lambda reading: reading.forget, floor, 1, 10**6)
 
 
 def walk(model: nn.Linear, watch: Watch, steps: int) -> int:
@@ -63,7 +63,7 @@ def test_a_state_that_is_not_finite_is_never_kept() -> None:
 
 def test_looks_only_when_due() -> None:
     model, watch = watch_of([Reading(0.9, 1.0)])
-    watch.every = 3
+    watch.every, watch.epoch = 3, 2
 
     assert walk(model, watch, 2) == 2 or watch.kept_step == 2
     with pytest.raises(StopIteration):

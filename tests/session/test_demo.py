@@ -38,7 +38,7 @@ def test_what_it_shows_is_true(made: Demo) -> None:
 
 def test_what_it_leaves(made: Demo) -> None:
     assert made.difference <= 1e-5
-    assert read_run(made.folder / "run") == made.run
+    assert read_run(made.folder / "run") == made.kept
     assert json.loads((made.folder / "adapter" / "adapter_config.json").read_text())["peft_type"] == "LORA"
     assert (made.folder / "adapter" / "report.md").is_file()
 
@@ -48,4 +48,4 @@ def test_a_second_time_it_uses_what_lies_there(made: Demo) -> None:
     assert len(before) == 3
     again = demo(made.folder, forget="3")
     assert {path: path.stat().st_mtime_ns for path in Path(made.folder).rglob("model.safetensors")} == before
-    assert again.run.change.tensors == made.run.change.tensors
+    assert again.kept.iteration.change.tensors == made.kept.iteration.change.tensors

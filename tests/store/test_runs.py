@@ -1,168 +1,200 @@
-"""Runs are kept whole, found by part of their id, and listed with the reason where they are damaged."""
+"""Runs are kept whole, found by part of their id, continued, moved and removed."""
 
 from __future__ import annotations
 
-import errno
-from dataclasses import replace
+import sqlite3
 from pathlib import Path
 
 import pytest
-import torch
 
-from lorasteer.changes import Change, load_change
 from lorasteer.errors import StoreError, WeightsError
-from lorasteer.session import run_record
-from lorasteer.store import RunRecord, RunStore, check_out, is_run, read_run
-from tests.support.digits import bench, forgotten, small_base
+from lorasteer.records import CalibrationPoint, Snapshot
+from lorasteer.store import RunStore
+from lorasteer.store.index import NAME
 from tests.support.errors import refuses
+from tests.support.kept import RUN, adapter, add, filled, iteration, kept_base, resume, run, same, weights
 
-
-def record(name: str = "20260101-000000-aaaaaa") -> RunRecord:
-    return run_record(bench(), forgotten(), "base").model_copy(update={"id": name})
+OTHER = "20260102-000000-bbbbbb"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    kept = RunStore(tmp_path / "runs")
-    for name in ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb"):
-        kept.add(record(name), forgotten().change)
+    kept = filled(tmp_path / "runs")
+    kept.begin(run(OTHER), actor="me")
     return kept
 
 
-def test_a_run_comes_back_as_it_was(store: RunStore) -> None:
-    assert store.load("20260101-000000-aaaaaa") == record()
-    assert store.change("20260101-000000-aaaaaa", small_base()).record == forgotten().change.record
-    assert RunRecord.from_json(record().to_json()) == record()
+def test_what_was_kept_comes_back_as_it_was(store: RunStore) -> None:
+    assert store.load(RUN) == run(state="reviewing", head=3)
+    assert store.iterations(RUN) == tuple(iteration(adapter(number), number) for number in (1, 2, 3))
+    for number in (1, 2, 3):
+        change = store.change(RUN, number, kept_base())
+        assert change.record == adapter(number).record
+        assert same(getattr(change, "tensors", None), adapter(number).tensors)
+        assert same(store.resume(RUN, number), resume(number))
 
 
-def test_newest_first(store: RunStore) -> None:
-    assert [found.id for found in store.list()] == ["20260102-000000-bbbbbb", "20260101-000000-aaaaaa"]
-    assert all(found.record and not found.damage for found in store.list())
+def test_the_head_is_meant_when_no_number_is_given(store: RunStore) -> None:
+    store.move(RUN, head=2, actor="me", action="undo")
+    assert store.iteration(RUN).number == 2
+    assert store.change(RUN).record == adapter(2).record
+    assert store.snapshot(RUN) == Snapshot(run=store.load(RUN), iteration=store.iteration(RUN, 2))
+    assert store.snapshot(RUN, 1).iteration == store.iteration(RUN, 1)
 
 
-def test_an_empty_store_lists_nothing(tmp_path: Path) -> None:
-    assert RunStore(tmp_path / "nothing").list() == ()
+def test_kinds_of_changes_and_none_to_resume_from(store: RunStore) -> None:
+    change = weights()
+    store.add_iteration(OTHER, iteration(change), change, state="reviewing", actor="me", action="unlearn")
+    assert store.change(OTHER).record == change.record
+    assert store.resume(OTHER) is None
+
+
+def test_newest_first_with_head_and_count(store: RunStore) -> None:
+    newest, oldest = store.list()
+    assert [found.id for found in (newest, oldest)] == [OTHER, RUN]
+    assert (newest.head, newest.iterations, oldest.head, oldest.iterations) == (None, 0, store.iteration(RUN, 3), 3)
+    assert not newest.damage
+
+
+def test_an_empty_store_lists_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    empty = RunStore(tmp_path / "nothing")
+    assert (empty.list(), empty.verify(), empty.unreachable(), empty.points("b")) == ((), [], [], ())
     with refuses(StoreError, "no run 'x'", "holds none yet"):
-        RunStore(tmp_path / "nothing").load("x")
+        empty.load("x")
+    assert not empty.root.exists()
 
 
-@pytest.mark.parametrize("name", ["20260102", "bbbbbb", "20260102-000000-bbbbbb"])
+@pytest.mark.parametrize("name", ["20260102", "bbbbbb", OTHER])
 def test_found_by_a_unique_part(store: RunStore, name: str) -> None:
-    assert store.load(name).id == "20260102-000000-bbbbbb"
+    assert store.load(name).id == OTHER
 
 
 def test_an_ambiguous_or_unknown_name_is_refused(store: RunStore) -> None:
     with refuses(StoreError, "'2026' may mean any of 2 runs"):
         store.load("2026")
-    with refuses(StoreError, "no run 'cccccc'", "20260101-000000-aaaaaa"):
+    with refuses(StoreError, "no run 'cccccc'", RUN):
         store.load("cccccc")
 
 
-def test_a_name_is_taken_once(store: RunStore) -> None:
+def test_what_is_not_there_is_refused_by_its_number(store: RunStore) -> None:
+    with refuses(StoreError, "no iteration 7", "Allowed: 1, 2, 3"):
+        store.change(RUN, 7)
+    with refuses(StoreError, "iteration 0", "untouched base"):
+        store.change(OTHER)
+    with refuses(StoreError, "no iteration 9", "runs show"):
+        store.move(RUN, head=9, actor="me", action="go")
+    with refuses(StoreError, "no iteration 5, which 4 goes on from"):
+        add(store, 4, parent=5)
+    with refuses(StoreError, "no iteration 9"):
+        add(store, 4, parent=3, combined=(1, 9))
+
+
+def test_ids_and_numbers_are_taken_once(store: RunStore) -> None:
     with refuses(StoreError, "is kept already"):
-        store.add(record(), forgotten().change)
+        store.begin(run(), actor="me")
+    with refuses(StoreError, "iteration 2", "is kept already", "the next number is 4"):
+        add(store, 2)
+    assert len(store.iterations(RUN)) == 3
 
 
-def test_removed_for_good(store: RunStore) -> None:
-    assert store.remove("aaaaaa") == "20260101-000000-aaaaaa"
-    assert [found.id for found in store.list()] == ["20260102-000000-bbbbbb"]
+def test_a_change_of_another_base_is_not_taken(store: RunStore) -> None:
+    foreign = adapter(9, of=1)
+    with refuses(WeightsError, "was made for base", f"run {RUN} has base"):
+        add(store, 4, change=foreign)
+    assert store.verify() == []
 
 
-def cut_record(folder: Path) -> None:
-    path = folder / "run.json"
-    path.write_text(path.read_text()[:100])
+def test_evidence_of_another_change_is_a_bug(store: RunStore) -> None:
+    with pytest.raises(ValueError, match="describes another change"):
+        store.add_iteration(RUN, iteration(adapter(4), 4), adapter(5), state="reviewing", actor="me", action="continue")
 
 
-def other_record(folder: Path) -> None:
-    (folder / "run.json").write_text('{"id": "x"}')
+def test_head_and_state_move_and_nothing_else(store: RunStore) -> None:
+    before = store.iterations(RUN)
+    store.move(RUN, head=1, actor="me", action="undo", why="too strong")
+    store.move(RUN, state="closed", actor="me", action="stop")
+    store.move(RUN, actor="me", action="export", detail={"folder": "out"})
+    assert (store.load(RUN).head, store.load(RUN).state) == (1, "closed")
+    assert store.iterations(RUN) == before
+    store.move(RUN, head=0, actor="me", action="undo")
+    assert store.load(RUN).head == 0
 
 
-def no_record(folder: Path) -> None:
-    (folder / "run.json").unlink()
+def test_a_branch_starts_from_any_iteration(store: RunStore) -> None:
+    add(store, 4, parent=1)
+    assert [found.parent for found in store.iterations(RUN)] == [0, 1, 2, 1]
+    assert store.load(RUN).head == 4
 
 
-def no_change(folder: Path) -> None:
-    (folder / "change" / "change.json").unlink()
+def test_a_run_with_its_first_iteration_at_once(tmp_path: Path) -> None:
+    store, change = RunStore(tmp_path), weights()
+    kept = Snapshot(run=run(state="reviewing", head=1), iteration=iteration(change))
+    store.add(kept, change, resume(), actor="me")
+    assert store.snapshot(RUN) == kept
+    assert [event.action for event in store.events(RUN)] == ["begin", "unlearn"]
+    with refuses(StoreError, "is kept already"):
+        store.add(kept, change, actor="me")
 
 
-@pytest.mark.parametrize("damage", [cut_record, other_record, no_record, no_change])
-def test_a_damaged_run_is_listed_with_its_reason(store: RunStore, damage: object) -> None:
-    assert callable(damage)
-    damage(store.root / "20260101-000000-aaaaaa")
+def test_removed_for_good_and_freed(store: RunStore) -> None:
+    assert store.gc().count == 0
+    assert store.remove("aaaaaa") == RUN
+    assert [found.id for found in store.list()] == [OTHER]
+    assert len(store.unreachable()) == 6
+    freed = store.gc()
+    assert (freed.count, store.unreachable()) == (6, [])
+    assert freed.bytes > 1000
+    assert store.verify() == []
+
+
+def test_gc_frees_only_what_no_run_needs(store: RunStore) -> None:
+    for number in (1, 2):
+        add(store, number, run_id=OTHER)  # the same numbers as in the first run
+    store.remove(RUN)
+    assert store.gc().count == 2
+    assert store.verify() == []
+    assert same(store.resume(OTHER, 2), resume(2))
+
+
+def test_equal_numbers_are_stored_once(store: RunStore) -> None:
+    blobs = set((store.root / "blobs").iterdir())
+    half = adapter(3).at(0.5)
+    record = iteration(half, 4, action="commit")
+    store.add_iteration(RUN, record, half, resume(3), state="reviewing", actor="me", action="commit")
+    assert set((store.root / "blobs").iterdir()) == blobs
+    assert store.change(RUN, 4).record.strength == 0.5
+
+
+def test_a_damaged_row_is_listed_with_its_reason(store: RunStore) -> None:
+    connection = sqlite3.connect(store.root / NAME)
+    connection.execute("UPDATE runs SET versions = '{' WHERE id = ?", (RUN,))
+    connection.commit()
+    connection.close()
     whole, damaged = store.list()
     assert whole.record is not None
     assert damaged.record is None
-    assert ".json" in damaged.damage
+    assert "cannot be read" in damaged.damage
     assert "\n" not in damaged.damage
-    with refuses(StoreError, "is damaged", "lorasteer runs rm 20260101-000000-aaaaaa"):
-        store.load("aaaaaa")
-    assert store.remove("aaaaaa")
+    with refuses(StoreError, "is damaged", f"lorasteer runs rm {RUN}"):
+        store.load(RUN)
+    assert store.remove(RUN)
 
 
-def test_an_altered_change_is_refused(store: RunStore) -> None:
-    path = store.root / "20260101-000000-aaaaaa" / "change" / "adapter_model.safetensors"
-    path.write_bytes(path.read_bytes()[:-4] + b"\x01\x02\x03\x04")
-    with refuses(WeightsError, "it was altered"):
-        store.change("aaaaaa")
+class TestPoints:
+    def point(self, base: str = "b", intensity: float = 0.5) -> CalibrationPoint:
+        return CalibrationPoint(
+            base=base, target="class", method="lora-ihl", intensity=intensity, promised=0.2, achieved=0.1, run=RUN, iteration=1
+        )
 
+    def test_points_of_a_base_in_order_until_they_are_cleared(self, tmp_path: Path) -> None:
+        store = RunStore(tmp_path)
+        for point in (self.point(), self.point("other"), self.point(intensity=0.1)):
+            store.add_point(point)
+        assert store.points("b") == (self.point(), self.point(intensity=0.1))
+        assert store.clear_points("b") == 2
+        assert (store.points("b"), store.points("other")) == ((), (self.point("other"),))
 
-class FullDisk:
-    """A change whose numbers no longer fit on the disk."""
-
-    def __init__(self, change: Change) -> None:
-        self.record = change.record
-
-    def write(self, folder: Path) -> None:
-        (folder / "half.safetensors").write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    kept = RunStore(tmp_path / "runs")
-    with refuses(StoreError, "No space left on device"):
-        kept.add(record(), FullDisk(forgotten().change))  # type: ignore[arg-type]
-    assert list(kept.root.iterdir()) == []
-
-
-def test_a_run_folder_is_told_from_others(store: RunStore, tmp_path: Path) -> None:
-    folder = store.root / "20260101-000000-aaaaaa"
-    assert is_run(folder)
-    assert not is_run(tmp_path)
-    assert read_run(folder) == record()
-    with refuses(StoreError, "no whole run in", "run.json is missing"):
-        read_run(tmp_path)
-
-
-def test_the_kept_change_gives_the_same_model(store: RunStore) -> None:
-    change = load_change(store.root / "20260101-000000-aaaaaa" / "change")
-    pixels = torch.randn(4, 1, 8, 8)
-    ours, theirs = forgotten().change.apply(small_base()), change.apply(small_base())
-    assert torch.equal(ours(pixels), theirs(pixels))
-
-
-class TestCheckOut:
-    def test_a_new_folder_is_not_made_yet(self, tmp_path: Path) -> None:
-        assert check_out(tmp_path / "a" / "b", ("run.json",)) == tmp_path / "a" / "b"
-        assert list(tmp_path.iterdir()) == []
-
-    def test_foreign_files_are_never_replaced(self, tmp_path: Path) -> None:
-        (tmp_path / "thesis.tex").write_text("years of work")
-        with refuses(StoreError, "thesis.tex", "empty or new folder"):
-            check_out(tmp_path, ("run.json",), overwrite=True)
-
-    def test_an_older_result_only_when_asked(self, tmp_path: Path) -> None:
-        (tmp_path / "run.json").write_text("{}")
-        with refuses(StoreError, "--overwrite"):
-            check_out(tmp_path, ("run.json",))
-        assert check_out(tmp_path, ("run.json",), overwrite=True) == tmp_path
-
-    def test_a_file_in_the_way(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("")
-        with refuses(StoreError, "cannot write into", "--out"):
-            check_out(tmp_path / "file" / "below", ("run.json",))
-
-
-def test_ids_differ_between_rounds() -> None:
-    one = run_record(bench(), forgotten())
-    other = run_record(bench(), replace(forgotten(), remarks=()))
-    assert one.id != other.id
+    def test_what_was_learned_outlives_the_run(self, store: RunStore) -> None:
+        store.add_point(self.point())
+        store.remove(RUN)
+        assert store.points("b") == (self.point(),)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorasteer.errors import RequestError
-from lorasteer.tasks.splits import Holdout, Splits, hold_out, make_splits
+from lorasteer.tasks.splits import Holdout, Splits, beside, hold_out, make_splits
 from tests.support.errors import refuses
 
 NOBODY = Holdout("train", np.empty(0, np.int64))
@@ -104,3 +104,20 @@ def test_a_share_of_0_holds_nothing_out(part: str) -> None:
     held = hold_out(np.array([0, 1]), 0, part=part, seed=0)
     assert held.index.dtype == np.int64
     assert len(held.index) == 0
+
+
+def test_what_others_forget_is_neither_forgotten_nor_retained() -> None:
+    """Forget 0 1 beside 1 2: example 2 leaves the retain set, example 1 stays to be forgotten; of the test part, 4 leaves."""
+    mine, other = split(chosen(0, 1), chosen(3)), split(chosen(1, 2), chosen(3, 4))
+    both = beside(mine, [other])
+    assert both.forget.tolist() == [0, 1]
+    assert set(mine.retain) - set(both.retain) == {2}
+    assert set(mine.retain_test) - set(both.retain_test) == {4}
+    assert both.forget_test.tolist() == mine.forget_test.tolist()
+    assert both.digest != mine.digest
+    assert beside(mine, []) is mine
+
+
+def test_targets_that_are_everything_between_them_are_refused() -> None:
+    with refuses(RequestError, "all 10 training examples between them", "drop an earlier one"):
+        beside(split(chosen(0), chosen()), [split(chosen(*range(1, 10)), chosen())])

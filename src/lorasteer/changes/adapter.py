@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ class AdapterChange:
         record: Its description.
         config: PEFT's configuration as JSON values; what `adapter_config.json` holds.
         tensors: PEFT's weights by PEFT's names; what `adapter_model.safetensors` holds.
+        resume: State of the training that made it, to go on from.
     """
 
     record: ChangeRecord
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
+    resume: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -57,6 +59,11 @@ class AdapterChange:
             model = self.wrap(model, strength).merge_and_unload()
         return model.eval().requires_grad_(False)
 
+    def baked(self) -> Tensors:
+        """PEFT's weights with the change's own strength in the numbers."""
+        strength = self.record.strength
+        return {name: value * strength if ".lora_B." in name else value for name, value in self.tensors.items()}
+
     def wrap(self, model: nn.Module, strength: float) -> Any:
         """Put the adapter, scaled by `strength`, around a model whose modules may be replaced: a `PeftModel`, frozen."""
         wrapped = wrap_model(model, self.config)
@@ -74,6 +81,31 @@ class AdapterChange:
         """The same adapter with another strength of its own."""
         record = self.record.model_copy(update={"strength": check_strength(strength)})
         return AdapterChange(record, self.config, self.tensors)
+
+
+class Dialled:
+    """An adapter in force, whose strength is set anew without putting it around the base again.
+
+    Args:
+        change: The adapter.
+        base: Its base.
+    """
+
+    def __init__(self, change: AdapterChange, base: Base) -> None:
+        check_base(change.record, base)
+        self._model: nn.Module = change.wrap(base.view(), 1.0)
+        self._units = [(layer.scaling, layer.scaling[NAME]) for layer in _adapted(self._model)]
+
+    def at(self, strength: float) -> nn.Module:
+        """The model at this strength, the same one each time; the numbers are those of `AdapterChange.apply`.
+
+        Raises:
+            WeightsError: The strength is out of range.
+        """
+        check_strength(strength)
+        for scaling, unit in self._units:
+            scaling[NAME] = unit * strength
+        return self._model
 
 
 def wrap_model(model: nn.Module, config: Mapping[str, Any], *, name: str = NAME) -> Any:
@@ -100,10 +132,13 @@ def exactly(layers: Sequence[str]) -> str:
 
 def scale(model: nn.Module, strength: float) -> None:
     """Multiply the scaling of every adapted layer of a freshly wrapped model."""
-    for module in model.modules():
-        scaling: Any = getattr(module, "scaling", {})
-        if isinstance(module, BaseTunerLayer) and NAME in scaling:
-            scaling[NAME] *= strength
+    for layer in _adapted(model):
+        layer.scaling[NAME] *= strength
+
+
+def _adapted(model: nn.Module) -> list[Any]:
+    """The layers that carry the adapter."""
+    return [layer for layer in model.modules() if isinstance(layer, BaseTunerLayer) and NAME in getattr(layer, "scaling", {})]
 
 
 def adapter_change(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from lorasteer.errors import StoreError, WeightsError
 from lorasteer.records import ChangeRecord, first_problem
@@ -29,6 +29,11 @@ class Change(Protocol):
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the base's modules that it alters; whatever lies before the first of them answers as the base does."""
+        ...
+
+    @property
+    def resume(self) -> Mapping[str, Tensor] | None:
+        """State of the training that made it, to go on from; None where there is none, as after loading: it is kept apart."""
         ...
 
     def apply(self, base: Base, *, strength: float | None = None) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ class WeightChange:
     Args:
         record: Its description.
         tensors: `name` holds a whole new tensor; `name::index` and `name::values` hold flat positions and their new values.
+        resume: State of the training that made it, to go on from.
     """
 
     record: ChangeRecord
     tensors: Mapping[str, Tensor]
+    resume: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ def demo(
     made = run_demo(out, forget=forget, stage=working)
     if json:
         evaluations = [evaluation.model_dump(mode="json") for evaluation in made.evaluations]
-        run = made.run.model_dump(mode="json")
-        show.document({"folder": str(out), "evaluations": evaluations, "run": run, "difference": made.difference})
+        kept = made.kept.model_dump(mode="json")
+        show.document({"folder": str(out), "evaluations": evaluations, **kept, "difference": made.difference})
         return
     _tell(made, forget, out)
 
@@ -42,11 +42,11 @@ def demo(
 def _tell(made: Demo, forget: str, out: Path) -> None:
     from lorasteer.session.comparison import COLUMNS
 
-    sizes = made.run.sizes
+    sizes = made.kept.iteration.sizes
     show.say(f"1,797 handwritten digits; forgotten: {forget} ({sizes['forget']} training, {sizes['forget_test']} test images).")
     show.models_down(made.evaluations, COLUMNS, floor=made.floor)
     show.say("About LoRA+IHL:")
-    show.remarks(made.run.remarks)
+    show.remarks(made.kept.iteration.remarks)
     show.say(f"Adapter in {out / 'adapter'}; loaded with stock PEFT its logits differ by at most {made.difference:.1e}.")
     show.say()
     show.say("Next:")

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def evaluate(
     base: options.BaseFolder,
     change: Annotated[
-        str | None, typer.Option("--change", metavar="RUN", help="Run to measure: its folder or id, or the folder of a change.")
+        str | None,
+        typer.Option(
+            "--change", metavar="RUN", help="Run to measure: folder or id, ID:2 for its iteration 2, or folder of a change."
+        ),
     ] = None,
     forget: options.Forget = None,
     where: options.Where = None,
@@ -49,7 +52,7 @@ def evaluate(
     named = has_target(forget, where, ids, ids_file, random)
     direction = direction_of(attribute, value, descending, positive, negative)
     opened = open_change(change, store) if change is not None else None
-    target = target_of(forget, where, ids, ids_file, random) if named or opened is None or opened.run is None else None
+    target = target_of(forget, where, ids, ids_file, random) if named or opened is None or opened.kept is None else None
     request = _request(target, direction, seed, opened)
     bench = open_bench(base, data, cache)
     translation = bench.translate(request)
@@ -76,8 +79,8 @@ def _report(
 
 
 def _request(target: Target | None, direction: Direction | None, seed: int, opened: Opened | None) -> Request:
-    run = opened.run if opened else None
-    if target is None and run is not None:
-        return run.request
+    kept = opened.kept if opened else None
+    if target is None and kept is not None:
+        return kept.iteration.request
     assert target is not None
     return request_of(target, direction=direction, seed=seed)

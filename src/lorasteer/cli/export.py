@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run to export: its folder or id, or the folder of a change.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Run to export: folder or id, ID:2 for its iteration 2, or folder of a change."),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the result goes.")],
     merged: Annotated[bool, typer.Option("--merged", help="Write the whole model with the change in its weights.")] = False,
     base: Annotated[
@@ -44,8 +47,8 @@ def export(
     else:
         rooms.export_adapter(opened.change, out, strength=strength)
     written = [*files]
-    if opened.run is not None:
-        rooms.write_report(opened.run, out, strength=strength)
+    if opened.kept is not None:
+        rooms.write_report(opened.kept, out, strength=strength)
         written.append(rooms.REPORT)
     _say(out, written, merged, json)
 
@@ -53,9 +56,10 @@ def export(
 def _base(opened: Opened, folder: Path | None) -> Base:
     from lorasteer.tasks.vision.classifier import load_base
 
-    if folder is None and (opened.run is None or not opened.run.base_folder):
+    known = opened.kept.run.base_folder if opened.kept else ""
+    if folder is None and not known:
         raise PlanError("a merged model needs its base, and this change does not say where it lies; name it with --base FOLDER.")
-    return load_base(folder or Path(opened.run.base_folder if opened.run else ""))
+    return load_base(folder or Path(known))
 
 
 def _say(out: Path, written: list[str], merged: bool, json: bool) -> None:

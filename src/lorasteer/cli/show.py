@@ -21,9 +21,15 @@ def document(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False))
 
 
-def say(line: str = "") -> None:
+def line(value: Any) -> None:
+    """One JSON document in one line, written at once, for programs that listen."""
+    typer.echo(json.dumps(value, sort_keys=True, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def say(text: str = "") -> None:
     """A line of text."""
-    typer.echo(line)
+    typer.echo(text)
 
 
 def warn(line: str) -> None:

@@ -9,13 +9,14 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, method_settings, request_of, target_of
-from lorasteer.cli.opening import open_bench, open_store, retrained_models
+from lorasteer.cli.opening import actor, open_bench, open_store, retrained_models
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
-    from lorasteer.records import Request
+    from lorasteer.changes import Change
+    from lorasteer.records import Request, Snapshot
     from lorasteer.session import Round, Workbench
-    from lorasteer.store import RunRecord
+    from lorasteer.store import RunStore
 
 RUN_FILES = ("run.json", "change")
 
@@ -56,7 +57,7 @@ def unlearn(
         lorasteer unlearn cifar-base --where 'class == truck' --direction-attribute subname --direction-value fire_engine
         lorasteer unlearn digits-base --random 100 --retrained 2
     """
-    from lorasteer.session import run_record
+    from lorasteer.session import snapshot
     from lorasteer.store import check_out, write_run
 
     target = target_of(forget, where, ids, ids_file, random)
@@ -72,13 +73,30 @@ def unlearn(
     )
     if out is not None:
         check_out(out, RUN_FILES, overwrite=overwrite)
-    bench = open_bench(base, data, cache)
+    bench, kept_in = open_bench(base, data, cache), open_store(store)
+    kept_in.prepare()
     done = _round(bench, request, retrained, compare, strength)
-    run = run_record(bench, done, base.resolve())
-    open_store(store).add(run, done.change)
+    kept = snapshot(bench, done, base.resolve())
     if out is not None:
-        write_run(run, done.change, out)
-    _report(run, done, out, json)
+        write_run(kept, done.change, out)
+    _keep(kept_in, kept, done.change, out)
+    _report(kept, done, out, json)
+
+
+def _keep(store: RunStore, kept: Snapshot, change: Change, out: Path | None) -> None:
+    """Keep a run in the store; one that can be kept there no longer is not lost, but written as a folder.
+
+    Raises:
+        StoreError: The store cannot be written any more; the message says where the run is.
+    """
+    from lorasteer.errors import StoreError
+    from lorasteer.store import write_run
+
+    try:
+        store.add(kept, change, actor=actor())
+    except StoreError as error:
+        place = out or write_run(kept, change, Path(f"run-{kept.run.id}"))
+        raise StoreError(f"the run is whole in {place}, but not in the store: {error}") from error
 
 
 def _round(
@@ -93,12 +111,13 @@ def _round(
     return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=models)
 
 
-def _report(run: RunRecord, done: Round, out: Path | None, json: bool) -> None:
+def _report(kept: Snapshot, done: Round, out: Path | None, json: bool) -> None:
     if json:
-        show.document({"folder": str(out) if out else None, "run": run.model_dump(mode="json")})
+        show.document({"folder": str(out) if out else None, **kept.model_dump(mode="json")})
         return
-    for line in run.plan.because:
+    for line in kept.iteration.plan.because:
         show.say(line)
     show.metrics_down(done.evaluations, floor=done.floor)
-    show.remarks(run.remarks)
-    show.say(f"Run {run.id}{f' in {out}' if out else ''}. Next: lorasteer export {out or run.id} --out adapter")
+    show.remarks(kept.iteration.remarks)
+    run = kept.run.id
+    show.say(f"Run {run}{f' in {out}' if out else ''}. Next: lorasteer export {out or run} --out adapter")

@@ -42,7 +42,7 @@ def verdict(
 def _like_unseen(evaluation: Evaluation) -> tuple[str, ...]:
     seen = _known(evaluation, "forget_accuracy")
     unseen = _known(evaluation, "forget_test_accuracy") or _known(evaluation, "test_accuracy")
-    if seen is None or unseen is None or abs(_difference(seen, unseen)) <= _tolerance(seen, unseen):
+    if seen is None or unseen is None or abs(_difference(seen, unseen)) <= tolerance(seen, unseen):
         return ()
     words = f"accuracy on the forget set is {_percent(seen)}, on unseen examples {_percent(unseen)}"
     if _difference(seen, unseen) < 0:
@@ -54,7 +54,7 @@ def _like_retrained(evaluation: Evaluation, retrained: Evaluation | None) -> tup
     found = []
     for name, where in (("forget_accuracy", "the forget set"), ("forget_test_accuracy", "unseen examples of the target")):
         mine, theirs = _known(evaluation, name), _known(retrained, name)
-        if mine is None or theirs is None or abs(_difference(mine, theirs)) <= _tolerance(mine, theirs):
+        if mine is None or theirs is None or abs(_difference(mine, theirs)) <= tolerance(mine, theirs):
             continue
         words = f"accuracy on {where} is {_percent(mine)}, the retrained model's {_percent(theirs)}"
         if _difference(mine, theirs) > 0:
@@ -82,7 +82,7 @@ def _membership(evaluation: Evaluation) -> tuple[str, ...]:
 
 def _lost(evaluation: Evaluation, retrained: Evaluation | None) -> tuple[str, ...]:
     mine, theirs = _known(evaluation, "retain_test_accuracy"), _known(retrained, "retain_test_accuracy")
-    if mine is None or theirs is None or _difference(theirs, mine) <= _tolerance(mine, theirs):
+    if mine is None or theirs is None or _difference(theirs, mine) <= tolerance(mine, theirs):
         return ()
     return (f"damaged: accuracy on retained test examples is {_percent(mine)}, the retrained model's {_percent(theirs)}.",)
 
@@ -120,7 +120,13 @@ def _difference(one: Measurement, other: Measurement) -> float:
     return _value(one) - _value(other)
 
 
-def _tolerance(one: Measurement, other: Measurement) -> float:
+def tolerance(one: Measurement, other: Measurement) -> float:
     """Largest difference of two accuracies that is not worth a word: one point, or two standard errors."""
-    variance = sum(_value(m) * (1 - _value(m)) / m.n for m in (one, other))
+    variance = sum(_variance(m) / m.n for m in (one, other))
     return max(ACCURACY_BAND, 2 * math.sqrt(variance))
+
+
+def _variance(measurement: Measurement) -> float:
+    """Variance of one example's part in a share; of a difference of two shares, which may be negative, the most it can be."""
+    value = _value(measurement)
+    return value * (1 - value) if 0 <= value <= 1 and not (measurement.low or 0) < 0 else 0.5

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lorasteer.evaluation import Spread, markdown_table
-from lorasteer.records import Evaluation
-from lorasteer.store import RunRecord
+from lorasteer.records import Evaluation, Iteration, Snapshot
 from lorasteer.tasks.tensors import write_text
 
 REPORT = "report.md"
@@ -16,11 +15,11 @@ _NOTE = (
 )
 
 
-def write_report(run: RunRecord, folder: Path, *, strength: float | None = None) -> Path:
+def write_report(kept: Snapshot, folder: Path, *, strength: float | None = None) -> Path:
     """Write `report.md` into a folder and return its path.
 
     Args:
-        run: What is reported.
+        kept: What is reported.
         folder: Where to.
         strength: Strength that the change beside it was exported at; as measured when left out.
 
@@ -28,29 +27,35 @@ def write_report(run: RunRecord, folder: Path, *, strength: float | None = None)
         StoreError: The folder cannot be written.
     """
     path = folder / REPORT
-    write_text(path, report(run, strength=strength))
+    write_text(path, report(kept, strength=strength))
     return path
 
 
-def report(run: RunRecord, *, strength: float | None = None) -> str:
-    """The report of a run, in Markdown. Where it was exported at another strength than it was measured at, it says so."""
-    title = f"# Unlearning report: {run.wording}"
-    parts = [title, _intro(run), "## Plan", _plan(run), "## Measurements", _tables(run), _NOTE]
-    if strength is not None and strength != run.change.strength:
+def report(kept: Snapshot, *, strength: float | None = None) -> str:
+    """The report of an iteration, in Markdown. Where it was exported at another strength than it was measured at, it says so."""
+    run, iteration = kept.run, kept.iteration
+    title = f"# Unlearning report: {iteration.wording}"
+    parts = [title, _intro(kept), "## Plan", _plan(iteration), "## Measurements", _tables(iteration), _NOTE]
+    if strength is not None and strength != iteration.change.strength:
         parts.append(
-            f"**Exported at strength {strength:g}; these measurements were taken at strength {run.change.strength:g}.** "
-            f"Measure again with `lorasteer evaluate --change {run.id} --strength {strength:g}`."
+            f"**Exported at strength {strength:g}; these measurements were taken at strength {iteration.change.strength:g}.** "
+            f"Measure again with `lorasteer evaluate --change {run.id}:{iteration.number} --strength {strength:g}`."
         )
-    if run.remarks:
-        parts += ["## Remarks", _bullets(run.remarks)]
-    return "\n\n".join([*parts, "## To check it by", _pairs(_digests(run)), "## Made with", _pairs(run.versions)]) + "\n"
+    if iteration.remarks:
+        parts += ["## Remarks", _bullets(iteration.remarks)]
+    return "\n\n".join([*parts, "## To check it by", _pairs(_digests(kept)), "## Made with", _pairs(run.versions)]) + "\n"
 
 
-def _intro(run: RunRecord) -> str:
-    asked = run.request.model_dump(mode="json", exclude_defaults=True)
+def _intro(kept: Snapshot) -> str:
+    run, iteration = kept.run, kept.iteration
+    asked = iteration.request.model_dump(mode="json", exclude_defaults=True)
     target = ", ".join(f"{name} {_words(value)}" for name, value in asked.pop("target").items())
     rest = "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in asked.items())
-    return f"Run {run.id} of {run.created}. Requested: {target}{'; ' if rest else ''}{rest}."
+    called = f" ({run.name})" if run.name else ""
+    which = f"Run {run.id}{called} of {run.created}, iteration {iteration.number}."
+    stopped = " The training was interrupted by hand." if iteration.interrupted else ""
+    note = f" Note: {iteration.note}" if iteration.note else ""
+    return f"{which} Requested: {target}{'; ' if rest else ''}{rest}.{stopped}{note}"
 
 
 def _words(value: object) -> str:
@@ -59,36 +64,38 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _plan(run: RunRecord) -> str:
-    plan, training = run.plan, run.change.training
+def _plan(iteration: Iteration) -> str:
+    plan, training = iteration.plan, iteration.change.training
     settings = ", ".join(f"{name} {_words(value)}" for name, value in plan.settings.items())
     facts = [
-        f"Method {plan.method}, seed {plan.seed}, applied at strength {run.change.strength:g}.",
+        f"Method {plan.method}, seed {plan.seed}, applied at strength {iteration.change.strength:g}.",
         f"Settings: {settings or 'none'}.",
         *plan.because,
-        f"Training: {training.steps} steps in {run.seconds:.3g} s, weights of step {training.kept_step} kept "
+        f"Training: {training.steps} steps in {iteration.seconds:.3g} s, weights of step {training.kept_step} kept "
         f"({training.reason or 'no training'}).",
     ]
     return _bullets(facts)
 
 
-def _tables(run: RunRecord) -> str:
+def _tables(iteration: Iteration) -> str:
     """Metrics in groups of a few columns, so that a page can hold them; those that were not taken are left out."""
-    floor = {name: Spread(*values) for name, values in run.floor.items()}
-    names = [m.name for m in run.evaluations[-1].measurements if _taken(run.evaluations, m.name)] if run.evaluations else []
+    floor = {name: Spread(*values) for name, values in iteration.floor.items()}
+    last = iteration.evaluations[-1].measurements if iteration.evaluations else ()
+    names = [m.name for m in last if _taken(iteration.evaluations, m.name)]
     groups = [names[start : start + 6] for start in range(0, len(names), 6)]
-    return "\n\n".join(markdown_table(run.evaluations, group, floor=floor) for group in groups)
+    return "\n\n".join(markdown_table(iteration.evaluations, group, floor=floor) for group in groups)
 
 
 def _taken(evaluations: tuple[Evaluation, ...], name: str) -> bool:
     return any(m.name == name and m.value is not None for evaluation in evaluations for m in evaluation.measurements)
 
 
-def _digests(run: RunRecord) -> dict[str, str]:
-    sizes = ", ".join(f"{name} {size}" for name, size in run.sizes.items())
+def _digests(kept: Snapshot) -> dict[str, str]:
+    run, iteration = kept.run, kept.iteration
+    sizes = ", ".join(f"{name} {size}" for name, size in iteration.sizes.items())
     return {
-        "base model": run.base, "data": f"{run.data_digest} ({run.data})", "splits": f"{run.splits} ({sizes})",
-        "change": run.change.tensors, "plan": run.plan.digest,
+        "base model": run.base, "data": f"{run.data_digest} ({run.data})", "splits": f"{iteration.splits} ({sizes})",
+        "change": iteration.change.tensors, "plan": iteration.plan.digest,
     }  # fmt: skip
 
 

@@ -2,5 +2,9 @@
 
 from lorasteer.methods.contract import METHODS as METHODS
 from lorasteer.methods.contract import Method as Method
+from lorasteer.methods.contract import continues as continues
 from lorasteer.methods.contract import settings_of as settings_of
 from lorasteer.methods.contract import unlearn as unlearn
+from lorasteer.methods.course import Course as Course
+from lorasteer.methods.course import Start as Start
+from lorasteer.methods.starting import obstacle as obstacle

@@ -11,6 +11,9 @@ from pydantic import ValidationError
 
 from lorasteer.changes import Change
 from lorasteer.errors import PlanError
+from lorasteer.methods.course import Course, Start
+from lorasteer.methods.settings import ObjectiveSettings
+from lorasteer.methods.starting import check_start
 from lorasteer.records import Plan, first_problem
 from lorasteer.records import Settings as SettingsRecord
 from lorasteer.registry import Registry
@@ -21,13 +24,13 @@ from lorasteer.tasks.training import Observer
 class Method(Protocol):
     """A registered method with its settings, used once."""
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """Make a change of the base.
 
         Args:
             material: Base, examples and splits; not to be altered.
             plan: Weights, aim and seed; its settings are those the method was made with.
-            observers: Told of every step; a true answer stops the work and leaves a usable change.
+            course: Who watches, and what to go on from; handed on to what trains.
         """
         ...
 
@@ -85,19 +88,34 @@ def settings_of(method: str, values: dict[str, Any]) -> SettingsRecord:
         raise PlanError(f"setting of {method!r}: {first_problem(error)}. Its settings are: {known}.") from error
 
 
-def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
-    """Run a plan.
+def continues(method: str) -> bool:
+    """Whether a method can go on from what it made: true for those that train by `ObjectiveSettings`.
+
+    Raises:
+        PlanError: The method is unknown.
+    """
+    return issubclass(METHODS[method].factory.Settings, ObjectiveSettings)
+
+
+def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = (), *, start: Start | None = None) -> Change:
+    """Run a plan, from the base or from an earlier change.
+
+    A run that is given the state of an earlier one takes the plan's epochs once more: two runs of k epochs give the numbers of
+    one of 2 k, bit for bit, unless the first met its aim. An aim that is met at the start does not end the run: whoever goes on
+    asks for more. It then keeps the latest state that still meets the aim, and a collapse still ends it.
 
     Args:
         material: Base, examples and splits the plan was made for.
         plan: What to do.
         observers: Told of every step; a true answer stops the work and leaves a usable change.
+        start: What to go on from; None begins at the base.
 
     Returns:
-        The change; the base is as it was.
+        The change from the base, what it started from included; `resume` holds what a further run goes on from. The base is as
+        it was.
 
     Raises:
-        PlanError: The plan was made for other splits, or its settings do not fit the model.
+        PlanError: The plan was made for other splits, its settings do not fit the model, or it cannot go on from the start.
     """
     if plan.splits != material.splits.digest:
         raise PlanError(
@@ -107,5 +125,7 @@ def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = ()) 
         raise PlanError(
             f"the plan has {len(plan.weights)} weights for {len(material.splits.forget)} forget examples; give one for each."
         )
-    method = METHODS[plan.method].factory(settings_of(plan.method, dict(plan.settings)))
-    return method.unlearn(material, plan, observers)
+    settings = settings_of(plan.method, dict(plan.settings))
+    if start is not None:
+        check_start(plan, settings, start, material.base)
+    return METHODS[plan.method].factory(settings).unlearn(material, plan, Course(observers, start))

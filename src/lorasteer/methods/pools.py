@@ -244,7 +244,7 @@ class _Draw:
 
     def _asked(self, fetch: Fetch, size: int) -> tuple[Tensor, Tensor]:
         """The base's logits, and what its boundary module answers where that is asked for."""
-        cut, mirror, answers = self.activations.cut, self.material.base.mirror, list[Tensor]()
+        cut, mirror, answers = self.activations.cut, self.material.standing.mirror, list[Tensor]()
         with contextlib.ExitStack() as stack:
             if self.answers:
                 listen = mirror.get_submodule(cut.boundary).register_forward_hook(lambda *call: answers.append(call[-1]))

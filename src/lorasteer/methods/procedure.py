@@ -5,23 +5,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from lorasteer.changes import Change, adapter_change, weight_change
+from lorasteer.changes import AdapterChange, Change, adapter_change, weight_change
 from lorasteer.changes.adapter import exactly, wrap_model
+from lorasteer.errors import PlanError
+from lorasteer.methods.course import Course
 from lorasteer.methods.learning import prepare
 from lorasteer.methods.objective import ForgetBatch, ForgetLoss, anchor_losses
 from lorasteer.methods.pools import Pools, Step, make_pools
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
-from lorasteer.methods.stopping import Watch, make_watch
+from lorasteer.methods.starting import put_adapter
+from lorasteer.methods.stopping import COLLAPSED, Watch, make_watch
 from lorasteer.records import Plan, TrainingNotes
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import check_rank, resolve_layers
 from lorasteer.tasks.prefix import Replay, Rows, replay
+from lorasteer.tasks.tensors import Tensors
 from lorasteer.tasks.training import FitReport, Observer, fit
 
 
@@ -33,14 +37,14 @@ class Learner:
         model: Wrapped or copied; its free parameters require a gradient.
         network: The part of it that maps inputs to outputs under the base's module names.
         layers: Modules in which it may differ from the base; empty for all.
-        finish: Makes the change.
+        finish: Makes the change, with the state that a further training goes on from.
         adapts: Whether those modules stay as they are underneath, with an adapter beside them.
     """
 
     model: nn.Module
     network: nn.Module
     layers: tuple[str, ...]
-    finish: Callable[[TrainingNotes], Change]
+    finish: Callable[[TrainingNotes, Tensors], Change]
     adapts: bool = False
 
 
@@ -49,7 +53,7 @@ def train_adapter(
     plan: Plan,
     settings: AdapterSettings,
     forget_loss: ForgetLoss | None,
-    observers: Sequence[Observer] = (),
+    course: Course,
 ) -> Change:
     """Train a LoRA adapter on the frozen base.
 
@@ -58,7 +62,7 @@ def train_adapter(
         plan: Weights, aim and seed.
         settings: Numbers of the run.
         forget_loss: Loss of each forget example; None for a method that only trains on what is retained.
-        observers: Told of every step; a true answer stops.
+        course: Who watches, and the adapter to go on from.
 
     Raises:
         PlanError: A layer cannot be adapted, or the rank is too large for one.
@@ -68,14 +72,17 @@ def train_adapter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         config = {"r": settings.rank, "lora_alpha": settings.alpha, "lora_dropout": settings.dropout}
-        wrapped = wrap_model(material.base.view(), {**config, "target_modules": exactly(layers)})
+        wrapped = wrap_model(material.standing.view(), {**config, "target_modules": exactly(layers)})
+    if course.start is not None and isinstance(course.start.change, AdapterChange):
+        put_adapter(wrapped, course.start.change)
     prepare(wrapped, dropout=settings.dropout, seed=plan.seed)
 
-    def finish(notes: TrainingNotes) -> Change:
-        return adapter_change(material.base, wrapped, plan=plan, training=notes, strength=plan.strength)
+    def finish(notes: TrainingNotes, resume: Tensors) -> Change:
+        made = adapter_change(material.base, wrapped, plan=plan, training=notes, strength=plan.strength)
+        return replace(made, resume=resume or None)
 
     learner = Learner(wrapped, wrapped.get_base_model(), layers, finish, adapts=True)
-    return _train(material, plan, settings, forget_loss, observers, learner)
+    return _train(material, plan, settings, forget_loss, course, learner)
 
 
 def train_weights(
@@ -83,21 +90,30 @@ def train_weights(
     plan: Plan,
     settings: ObjectiveSettings,
     forget_loss: ForgetLoss | None,
-    observers: Sequence[Observer] = (),
+    course: Course,
 ) -> Change:
     """Train a copy of all weights; BatchNorm keeps the base's statistics.
 
-    Args and errors: as `train_adapter`.
+    Args: as `train_adapter`.
+
+    Raises:
+        PlanError: It would stand on earlier changes: new values of weights hold all that was changed before, so they could not be
+            taken back apart from it.
     """
-    model = material.base.copy()
+    if material.ground is not None:
+        raise PlanError(
+            f"method {plan.method!r} trains the weights themselves, so it cannot be put on top of another change and still be "
+            "taken back alone. Choose a method that trains an adapter."
+        )
+    base = material.base
+    model = base.copy() if course.start is None else course.start.change.merged(base).requires_grad_(True)
     numbers = sum(parameter.numel() for parameter in model.parameters())
 
-    def finish(notes: TrainingNotes) -> Change:
-        return weight_change(
-            material.base, model.state_dict(), plan=plan, training=notes, trainable=numbers, strength=plan.strength
-        )
+    def finish(notes: TrainingNotes, resume: Tensors) -> Change:
+        made = weight_change(base, model.state_dict(), plan=plan, training=notes, trainable=numbers, strength=plan.strength)
+        return replace(made, resume=resume or None)
 
-    return _train(material, plan, settings, forget_loss, observers, Learner(model, model, (), finish))
+    return _train(material, plan, settings, forget_loss, course, Learner(model, model, (), finish))
 
 
 def _train(
@@ -105,10 +121,10 @@ def _train(
     plan: Plan,
     settings: ObjectiveSettings,
     forget_loss: ForgetLoss | None,
-    observers: Sequence[Observer],
+    course: Course,
     learner: Learner,
 ) -> Change:
-    activations = material.memory.before(learner.layers)
+    activations = material.before(learner.layers)
     before = activations.seconds
     started = time.perf_counter()
     boundary = activations.cut.boundary
@@ -119,13 +135,13 @@ def _train(
         watch = None
         if settings.stop_at is not None and forget_loss is not None:
             watch = make_watch(learner.model, _quietly(learner.model, run), pools, plan, settings)
-        report = _fit(learner, run, pools, settings, forget_loss, plan, observers, watch)
+        report, resume = _fit(learner, run, pools, settings, forget_loss, plan, course, watch)
     notes = TrainingNotes(
         steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
         seconds=round(time.perf_counter() - started, 4), prefix_seconds=round(activations.seconds - before, 4),
         reason=report.reason if report.reason == "diverged" else (watch.reason if watch else "") or report.reason,
     )  # fmt: skip
-    return learner.finish(notes)
+    return learner.finish(notes, resume)
 
 
 def _fit(
@@ -135,20 +151,35 @@ def _fit(
     settings: ObjectiveSettings,
     forget_loss: ForgetLoss | None,
     plan: Plan,
-    observers: Sequence[Observer],
+    course: Course,
     watch: Watch | None,
-) -> FitReport:
-    if watch is not None and watch.start():
-        return FitReport(0, 0, 0.0, "finished")
+) -> tuple[FitReport, Tensors]:
+    """Train, and keep the best state; also gives what a further training goes on from."""
+    if watch is not None and _begin(watch, course):
+        return FitReport(0, 0, 0.0, "finished"), {}
 
     def loss(step: Step) -> Tensor:
         return step_loss(run, step, forget_loss, settings)
 
-    watched: list[Observer] = [*observers, *([watch] if watch is not None else [])]
-    report = fit(learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched)
-    if watch is not None:
-        watch.put_back()
-    return report
+    watched: list[Observer] = [*course.observers, *([watch] if watch is not None else [])]
+    report = fit(
+        learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched,
+        resume=course.resume, resumable=True,
+    )  # fmt: skip
+    if watch is None:
+        return report, report.resume
+    watch.put_back()
+    # a model that collapsed is no place to go on from: the next training begins at the state that was kept
+    lost = not report.resume or watch.reason == COLLAPSED
+    return report, {} if lost else {**report.resume, **watch.pack(report.steps)}
+
+
+def _begin(watch: Watch, course: Course) -> bool:
+    """Let the watch look at where the training begins, or recall what it saw before; True when no step is needed."""
+    if course.resume:
+        watch.recall(course.resume)
+        return False
+    return watch.start(further=course.start is not None)
 
 
 def step_loss(run: Replay, step: Step, forget_loss: ForgetLoss | None, settings: ObjectiveSettings) -> Tensor:

@@ -3,8 +3,13 @@
 from lorasteer.records.base import Record as Record
 from lorasteer.records.base import Settings as Settings
 from lorasteer.records.base import first_problem as first_problem
+from lorasteer.records.calibration import CalibrationPoint as CalibrationPoint
+from lorasteer.records.calibration import TargetKind as TargetKind
 from lorasteer.records.change import ChangeRecord as ChangeRecord
 from lorasteer.records.change import TrainingNotes as TrainingNotes
+from lorasteer.records.event import Event as Event
+from lorasteer.records.iteration import Action as Action
+from lorasteer.records.iteration import Iteration as Iteration
 from lorasteer.records.measurement import Better as Better
 from lorasteer.records.measurement import Evaluation as Evaluation
 from lorasteer.records.measurement import Measurement as Measurement
@@ -12,3 +17,5 @@ from lorasteer.records.plan import Plan as Plan
 from lorasteer.records.request import Direction as Direction
 from lorasteer.records.request import Request as Request
 from lorasteer.records.request import Target as Target
+from lorasteer.records.run import RunRecord as RunRecord
+from lorasteer.records.run import Snapshot as Snapshot

@@ -9,11 +9,11 @@ import numpy as np
 
 from lorasteer.evaluation import Spread
 from lorasteer.export import adapter_difference, export_adapter, write_report
-from lorasteer.records import Evaluation, Request, Target
+from lorasteer.records import Evaluation, Request, Snapshot, Target
 from lorasteer.session.comparison import Stage, unwatched
-from lorasteer.session.keeping import run_record
+from lorasteer.session.keeping import snapshot
 from lorasteer.session.workbench import Round, Workbench, retrain_seeds
-from lorasteer.store import RunRecord, write_run
+from lorasteer.store import write_run
 from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.vision.classifier import inputs_for, load_base, train_classifier
 from lorasteer.tasks.vision.models import recipe_for
@@ -35,14 +35,14 @@ class Demo:
     Args:
         evaluations: Rows of its table: baseline, retrained models, methods.
         floor: Spread between the retrained models.
-        run: Record of the round that is kept.
+        kept: Record of the round that is kept.
         folder: Where everything lies: `base`, `run` and `adapter`.
         difference: Largest difference of a logit between stock PEFT with the exported adapter and the model measured here.
     """
 
     evaluations: tuple[Evaluation, ...]
     floor: dict[str, Spread]
-    run: RunRecord
+    kept: Snapshot
     folder: Path
     difference: float
 
@@ -69,8 +69,8 @@ def demo(folder: Path, *, forget: str = "7", seed: int = 0, stage: Stage = unwat
             retrained.append(bench.retrain(splits, seed=number, observers=observers))
     rounds = {name: _round(bench, request, retrained, stage) for name, request in requests.items()}
     evaluations = (*rounds[KEPT].evaluations[:-1], *(rounds[name].now for name in LABELS))
-    run, difference = _take_away(bench, rounds[KEPT], folder)
-    return Demo(tuple(map(_labelled, evaluations)), rounds[KEPT].floor, run, folder, difference)
+    kept, difference = _take_away(bench, rounds[KEPT], folder)
+    return Demo(tuple(map(_labelled, evaluations)), rounds[KEPT].floor, kept, folder, difference)
 
 
 def _bench(folder: Path, seed: int, stage: Stage) -> Workbench:
@@ -101,11 +101,11 @@ def _labelled(evaluation: Evaluation) -> Evaluation:
     return evaluation.model_copy(update={"subject": label})
 
 
-def _take_away(bench: Workbench, done: Round, folder: Path) -> tuple[RunRecord, float]:
+def _take_away(bench: Workbench, done: Round, folder: Path) -> tuple[Snapshot, float]:
     """Keep the round, export its adapter, and load that with stock PEFT."""
-    run = run_record(bench, done, folder / "base")
-    write_run(run, done.change, folder / "run")
+    kept = snapshot(bench, done, folder / "base")
+    write_run(kept, done.change, folder / "run")
     export_adapter(done.change, folder / "adapter")
-    write_report(run, folder / "adapter")
+    write_report(kept, folder / "adapter")
     pixels = inputs_for(bench.base, bench.data).batch("test", np.arange(len(bench.data.test)))
-    return run, adapter_difference(done.change, bench.base, folder / "adapter", pixels)
+    return kept, adapter_difference(done.change, bench.base, folder / "adapter", pixels)

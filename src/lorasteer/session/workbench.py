@@ -10,30 +10,31 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lorasteer.changes import Change
+from lorasteer.changes import AdapterChange, Change, compose
+from lorasteer.changes.adapter import Dialled
 from lorasteer.errors import PlanError
-from lorasteer.evaluation import Context, Outputs, Predictions, Spread, evaluate, noise_floor, verdict
-from lorasteer.methods import METHODS, settings_of, unlearn
+from lorasteer.evaluation import Context, Outputs, Spread, evaluate, noise_floor, verdict
+from lorasteer.methods import METHODS, Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Evaluation, Plan, Request
+from lorasteer.session.answers import Question, key_of
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
 from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import classifier_head, rank_limit, resolve_layers
-from lorasteer.tasks.splits import Holdout, Index, Part, Splits
+from lorasteer.tasks.splits import Holdout, Index, Part, Splits, beside
 from lorasteer.tasks.training import Observer
 from lorasteer.tasks.vision.classifier import holdout_for, inputs_for, load_base, train_classifier
 from lorasteer.tasks.vision.data import ImageData
 
-RETAIN_SAMPLE = 5000  # retained training examples that accuracy is measured on, so that a round does not grow with the data
+QUESTIONS = 4  # requests whose examples are held ready to be asked about
 _FIRST_RETRAIN_SEED = 1000
 
 
@@ -46,6 +47,7 @@ class Round:
         translation: Splits and plan made of it.
         change: What unlearning made.
         evaluations: Measurements of the base, each retrained model, and the model with the change in force, in that order.
+        outputs: What the model with the change in force says.
         floor: Spread between retrained models; empty with fewer than two.
         remarks: What a reader of the numbers should not miss.
     """
@@ -54,6 +56,7 @@ class Round:
     translation: Translation
     change: Change
     evaluations: tuple[Evaluation, ...]
+    outputs: Outputs = field(repr=False, compare=False)
     floor: dict[str, Spread] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -85,8 +88,10 @@ class Workbench:
     memory_budget: int = MEMORY_BUDGET
     _memory: Memory = field(init=False)
     _holdout: Holdout = field(init=False)
+    _questions: dict[str, Question] = field(init=False, default_factory=dict)
+    _dialled: tuple[str, Dialled] | None = field(init=False, default=None)
     _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
-    _looked: dict[tuple[object, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
+    _measured: dict[tuple[str, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         inputs = inputs_for(self.base, self.data)
@@ -94,15 +99,21 @@ class Workbench:
         self._memory = Memory(self.base, inputs, folder, self.memory_budget)
         self._holdout = holdout_for(self.base.record, self.data)
 
-    def translate(self, request: Request) -> Translation:
+    def translate(self, request: Request, *, others: Sequence[Splits] = ()) -> Translation:
         """Splits and plan for a request.
+
+        Args:
+            request: What to forget.
+            others: Splits of requests that are in force beside it; what they forget is neither forgotten nor retained here.
 
         Raises:
             RequestError: The target or direction selects nothing usable.
             PlanError: The method or a setting does not fit.
         """
         translation = translate(request, self.data, self._holdout, features=self._features)
-        return self._fitted(request, translation)
+        splits = beside(translation.splits, others)
+        plan = translation.plan.model_copy(update={"splits": splits.digest})
+        return self._fitted(request, replace(translation, splits=splits, plan=plan))
 
     def _fitted(self, request: Request, translation: Translation) -> Translation:
         """Lower a rank that intensity chose to what the adapted layers can hold; a rank set by hand is left to be refused."""
@@ -123,13 +134,22 @@ class Workbench:
         """The examples as the base reads them."""
         return self._memory.inputs
 
-    def material(self, splits: Splits) -> Material:
-        """What methods work on."""
+    def material(self, splits: Splits, beneath: Sequence[Change] = ()) -> Material:
+        """What methods work on.
+
+        Args:
+            splits: Examples to forget and to retain.
+            beneath: Changes that are in force and stay as they are, for a training on top of them.
+        """
 
         def retrain(seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
             return self.retrain(splits, seed=seed, observers=observers)
 
-        return Material(self.base, self._memory.inputs, splits, self._memory, retrain)
+        material = Material(self.base, self._memory.inputs, splits, self._memory, retrain)
+        if not beneath:
+            return material
+        change = compose(self.base, beneath)
+        return replace(material, ground=Base(self.base.record, change.merged(self.base)), altered=change.layers)
 
     def retrain(self, splits: Splits, *, seed: int, observers: Sequence[Observer] = ()) -> Base:
         """The base's own recipe from the start, without the forget set. With a cache folder it is trained once and kept.
@@ -185,30 +205,44 @@ class Workbench:
         change = self.unlearn(translation, observers)
         return self.measure(request, translation, change, retrained=retrained)
 
-    def unlearn(self, translation: Translation, observers: Sequence[Observer] = ()) -> Change:
-        """Carry out a plan, without measuring anything."""
-        return unlearn(self.material(translation.splits), translation.plan, observers)
+    def unlearn(
+        self, translation: Translation, observers: Sequence[Observer] = (), *, start: Start | None = None,
+        beneath: Sequence[Change] = (),
+    ) -> Change:  # fmt: skip
+        """Carry out a plan, without measuring anything.
+
+        Args:
+            translation: The plan with its splits.
+            observers: Told of every step; a true answer stops the work and leaves a usable change.
+            start: What the training goes on from; None begins at the base.
+            beneath: Changes that are in force and stay as they are; the answer does not hold them.
+        """
+        return unlearn(self.material(translation.splits, beneath), translation.plan, observers, start=start)
 
     def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
         """Measure a change beside the base and the retrained models."""
-        known = self.look(translation, retrained=retrained)
-        base, *others = self._models(translation, retrained)
-        measured = (*known, evaluate(Context(self.outputs(change, translation), base, tuple(others))))
-        floor = dict(noise_floor(measured[1:-1])) if len(others) > 1 else {}
-        remarks = verdict(measured[-1], aim=translation.plan.aim, retrained=measured[1] if others else None, floor=floor or None)
-        return Round(request, translation, change, measured, floor, (*_ending(change), *remarks))
+        outputs = self.outputs(change, translation)
+        known, now = self.look(translation, retrained=retrained), self.evaluate(outputs, translation, retrained=retrained)
+        floor = dict(noise_floor(known[1:])) if len(known) > 2 else {}
+        remarks = verdict(now, aim=translation.plan.aim, retrained=known[1] if retrained else None, floor=floor or None)
+        return Round(request, translation, change, (*known, now), outputs, floor, (*_ending(change), *remarks))
+
+    def evaluate(self, outputs: Outputs, translation: Translation, *, retrained: Sequence[Base] = ()) -> Evaluation:
+        """Measure outputs alone, compared with the base and the retrained models."""
+        base, *others = self.known(translation, retrained)
+        return evaluate(Context(outputs, base, tuple(others)))
 
     def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
-        """Measure the base and the retrained models alone, before any change; once for the same question."""
-        base, *others = self._models(translation, retrained)
-        asked = (translation.splits.digest, translation.plan.weights, *(outputs.model for outputs in (base, *others)))
-        if asked not in self._looked:
+        """Measure the base and the retrained models alone, before any change; once for the same question and models."""
+        key = (key_of(translation), *(model.digest for model in retrained))
+        if key not in self._measured:
+            base, *others = self.known(translation, retrained)
             context = Context(base, base, tuple(others))
-            self._looked[asked] = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
-        return self._looked[asked]
+            self._measured[key] = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
+        return self._measured[key]
 
-    def _models(self, translation: Translation, retrained: Sequence[Base]) -> list[Outputs]:
-        """What the base, then each retrained model says."""
+    def known(self, translation: Translation, retrained: Sequence[Base] = ()) -> list[Outputs]:
+        """What the base, then each retrained model says; asked once for the same question."""
         others = [
             self._outputs_of_model(model, f"retrained (seed {model.record.seed})", translation, seconds=model.record.seconds)
             for model in retrained
@@ -222,57 +256,47 @@ class Workbench:
         subject = record.plan.method if record.plan else record.kind
         strength = record.strength if strength is None else strength
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
-        applied = change.apply(self.base, strength=strength)
-        said = self._outputs(
-            self.material(translation.splits), applied, change.layers, subject=subject, model=model,
+        return self._question(translation).outputs(
+            self.applied(change, strength), change.layers, subject=subject, model=model,
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
-        return _directed(said, translation)
+
+    def _question(self, translation: Translation) -> Question:
+        """The examples of a request, gathered once; the latest few requests are remembered."""
+        key = key_of(translation)
+        if key not in self._questions:
+            self._questions = dict(list(self._questions.items())[1 - QUESTIONS :])
+            self._questions[key] = Question(self.material(translation.splits), translation, self.memory_budget)
+        return self._questions[key]
+
+    def applied(self, change: Change, strength: float) -> nn.Module:
+        """A model with a change in force; the last adapter is kept ready, so that turning its strength builds nothing.
+
+        The next call may turn the strength of the model that this one gave.
+        """
+        if not isinstance(change, AdapterChange) or not strength:
+            return change.apply(self.base, strength=strength)
+        if self._dialled is None or self._dialled[0] != change.record.tensors:
+            self._dialled = (change.record.tensors, Dialled(change, self.base))
+        return self._dialled[1].at(strength)
 
     def _outputs_of_model(self, model: Base, subject: str, translation: Translation, *, seconds: float | None) -> Outputs:
-        key = (model.digest, translation.splits.digest)
+        key = (model.digest, key_of(translation))
         if key not in self._said:
             is_base = model.digest == self.base.digest
             memory = self._memory if is_base else Memory(model, self._memory.inputs)
             layers = classifier_head(model.model) if is_base else ()
             material = Material(model, memory.inputs, translation.splits, memory, self.material(translation.splits).retrain)
-            self._said[key] = self._outputs(
-                material, model.model, layers, subject=subject, model=model.digest, seconds=seconds,
+            self._said[key] = Question(material, translation).outputs(
+                model.model, layers, subject=subject, model=model.digest, seconds=seconds,
                 trainable=None if is_base else sum(p.numel() for p in model.model.parameters()),
             )  # fmt: skip
-        return _directed(self._said[key], translation)
-
-    def _outputs(self, material: Material, network: nn.Module, layers: tuple[str, ...], **facts: Any) -> Outputs:
-        splits = material.splits
-        sample = self._retain_sample(splits)
-
-        def said(part: Part, index: Index) -> Predictions:
-            return Predictions(material.logits(network, part, index, layers=layers), material.inputs.labels(part, index))
-
-        return Outputs(
-            splits=splits.digest, forget=said("train", splits.forget), retain=said("train", sample),
-            forget_test=said("test", splits.forget_test), retain_test=said("test", splits.retain_test),
-            validation=said(splits.validation.part, splits.validation.index), **facts,
-        )  # fmt: skip
-
-    def _retain_sample(self, splits: Splits) -> Index:
-        generator = np.random.default_rng(int(splits.digest[:8], 16))
-        return np.sort(generator.choice(splits.retain, min(RETAIN_SAMPLE, len(splits.retain)), replace=False))
+        return self._said[key]
 
     def _features(self, part: Part, index: Index) -> NDArray[np.float32]:
         """Features of the base: what its last layer reads."""
         rows: list[Tensor] = self._memory.before(classifier_head(self.base.model)[-1:]).rows(part, index)
         return np.asarray(torch.cat([row.flatten(1) for row in rows], 1).numpy())
-
-
-def _directed(said: Outputs, translation: Translation) -> Outputs:
-    """The same answers with the weights that this request's direction gives to the forget examples."""
-    weights, test_weights = translation.plan.weights, translation.test_weights
-    return replace(
-        said,
-        selected=None if weights is None else torch.tensor(weights),
-        selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)),
-    )
 
 
 def _ending(change: Change) -> tuple[str, ...]:

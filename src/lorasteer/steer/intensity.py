@@ -76,6 +76,40 @@ def level(intensity: float) -> Level:
     return Level(intensity, **values)
 
 
+def promised(intensity: float) -> float:
+    """Forget accuracy that an intensity promises to leave, as a share of the base's: the table's `stop_at`.
+
+    Args:
+        intensity: 0 … 1.
+
+    Raises:
+        RequestError: The intensity lies outside 0 … 1.
+
+    Example:
+        >>> promised(0.25), promised(1.0)
+        (0.5, 0.0)
+    """
+    return level(intensity).stop_at
+
+
+def reaching(share: float) -> float:
+    """The least intensity that promises to leave at most this share of the base's forget accuracy.
+
+    Args:
+        share: 0 … 1.
+
+    Example:
+        >>> reaching(0.5), reaching(0.01), reaching(0.3)
+        (0.25, 0.75, 0.375)
+    """
+    high = next(place for place, row in enumerate(TABLE) if row.stop_at <= share)
+    if high == 0:
+        return TABLE[0].intensity
+    below, above = TABLE[high - 1], TABLE[high]
+    part = (below.stop_at - share) / (below.stop_at - above.stop_at)
+    return round(below.intensity + part * (above.intensity - below.intensity), 9)
+
+
 def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str]) -> dict[str, int | float]:
     """The settings of one method that an intensity governs.
 

@@ -1,199 +1,202 @@
-"""A folder of runs. Each run is a folder that holds `run.json` and `change/`, and appears whole or not at all."""
+"""The store: runs with their iterations, changes and logs. Blobs are written before the one transaction that names them."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasteer.errors import StoreError, UserError, choices
-from lorasteer.store.record import RunRecord
+from pydantic import JsonValue
+
+from lorasteer.errors import WeightsError
+from lorasteer.records import CalibrationPoint, Event, Iteration, RunRecord, Snapshot
+from lorasteer.store import rows
+from lorasteer.store.checking import Problem, problems_of
+from lorasteer.store.reading import RunReader, id_of
 
 if TYPE_CHECKING:
-    from lorasteer.changes import Change
-    from lorasteer.tasks.base import Base
+    from torch import Tensor
 
-RECORD = "run.json"
-CHANGE = "change"
+    from lorasteer.changes import Change
+
+Detail = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True)
-class Found:
-    """A run as it lies in the store.
+class Freed:
+    """What was removed.
 
     Args:
-        id: Name of its folder.
-        folder: Where it lies.
-        record: Its record; None where it is damaged.
-        damage: What is wrong with it; empty where nothing is.
+        count: How many folders.
+        bytes: How many bytes they took.
     """
 
-    id: str
-    folder: Path
-    record: RunRecord | None
-    damage: str = ""
+    count: int
+    bytes: int
 
 
 @dataclass(frozen=True)
-class RunStore:
-    """Runs in one folder, which is made with the first of them.
+class RunStore(RunReader):
+    """Runs in one folder, which is made with the first of them. The folder can be moved and copied as a whole.
+
+    Anyone may read at any time. One process at a time may write: each write takes the lock for itself, `writing` holds it.
 
     Args:
         root: The folder.
     """
 
-    root: Path
+    @contextlib.contextmanager
+    def writing(self, *, wait: float = 0) -> Iterator[None]:
+        """Hold the right to write while the block runs, so that no other process comes between.
 
-    def add(self, record: RunRecord, change: Change) -> Path:
-        """Keep a run; its folder appears whole or not at all.
-
-        Raises:
-            StoreError: A run of this name is kept already, or the folder cannot be written.
-        """
-        folder = self.root / record.id
-        if folder.exists():
-            raise StoreError(f"run {record.id} is kept already in {self.root}; give the new run another id.")
-        return write_run(record, change, folder)
-
-    def list(self) -> tuple[Found, ...]:
-        """All runs, the newest first; damaged ones with the reason."""
-        folders = [path for path in self.root.iterdir() if _is_name(path)] if self.root.is_dir() else []
-        return tuple(_found(folder) for folder in sorted(folders, key=lambda path: path.name, reverse=True))
-
-    def find(self, name: str) -> Found:
-        """A run by its id, or by the beginning or end of its id where that is unique.
+        Args:
+            wait: Seconds to wait for another process.
 
         Raises:
-            StoreError: No run, or more than one, is called so.
+            StoreError: Another process holds it; the message names it. Or the folder cannot be written.
         """
-        runs = {path.name for path in self.root.iterdir() if _is_name(path)} if self.root.is_dir() else set()
-        fitting = {name} & runs or {run for run in runs if name and (run.startswith(name) or run.endswith(name))}
-        if len(fitting) == 1:
-            return _found(self.root / fitting.pop())
-        if fitting:
-            raise StoreError(
-                f"{name!r} may mean any of {len(fitting)} runs: {', '.join(sorted(fitting)[:5])}. Give more of its id."
+        with self._lock.held(wait=wait):
+            yield
+
+    def begin(self, run: RunRecord, *, actor: str) -> None:
+        """Keep a run that has no iteration yet.
+
+        Raises:
+            StoreError: A run of this id is kept already, or the store cannot be written.
+        """
+        with self._transaction() as connection:
+            rows.add_run(connection, run, actor=actor)
+
+    def add_iteration(
+        self, run_id: str, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None = None, *, state: str,
+        actor: str, action: str, why: str = "", detail: Detail | None = None,
+    ) -> Event:  # fmt: skip
+        """Keep an iteration with its numbers, make it the head, and log it: all of it or nothing.
+
+        Args:
+            run_id: Id of the run.
+            iteration: Its record.
+            change: The change from the base to here, as `iteration.change` describes it.
+            resume: What the training goes on from, all of it finite; None where it cannot go on.
+            state: State that the run is in now.
+            actor: Who did it.
+            action: What was done.
+            why: Why.
+            detail: Particulars for the log.
+
+        Returns:
+            The line of the log.
+
+        Raises:
+            StoreError: There is no such run, the number is taken, or the store cannot be written.
+            WeightsError: A number is not finite, or the change was made for another base.
+        """
+        with self._turn():
+            run = self.load(run_id)
+            blobs = self._keep(run, iteration, change, resume)
+            with self._transaction() as connection:
+                facts = rows.add_iteration(connection, run.id, iteration, *blobs, state=state)
+                detail = {**(detail or {}), **facts}
+                return rows.add_event(connection, run.id, actor=actor, action=action, why=why, detail=detail)
+
+    def _keep(
+        self, run: RunRecord, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None
+    ) -> tuple[str, str | None]:
+        """Write the blobs of an iteration, whose record must be that of this change and of this run's base."""
+        if iteration.change != change.record:
+            raise ValueError(f"iteration {iteration.number} describes another change than the one that was given")
+        if change.record.base != run.base:
+            raise WeightsError(
+                f"the change was made for base {change.record.base[:12]}, but run {run.id} has base {run.base[:12]}. "
+                "Begin a run of its own for another base."
             )
-        known = choices(name, sorted(runs, reverse=True)) if runs else "It holds none yet."
-        raise StoreError(f"no run {name!r} in {self.root}. {known}")
+        kept = self._blobs.keep_change(change)
+        return kept, None if resume is None else self._blobs.keep_resume(resume, change.record.base)
 
-    def load(self, name: str) -> RunRecord:
-        """The record of a run.
-
-        Raises:
-            StoreError: There is no such run, or it is damaged.
-        """
-        found = self.find(name)
-        if found.record is None:
-            raise StoreError(f"run {found.id} is damaged: {found.damage} Remove it with `lorasteer runs rm {found.id}`.")
-        return found.record
-
-    def change(self, name: str, base: Base | None = None) -> Change:
-        """The change of a run, checked against its digests.
+    def add(self, kept: Snapshot, change: Change, resume: Mapping[str, Tensor] | None = None, *, actor: str) -> None:
+        """Keep a run with its first iteration, in one transaction.
 
         Raises:
-            StoreError: There is no such run.
-            WeightsError: The change is damaged or belongs to another base.
+            StoreError: A run of this id is kept already, or the store cannot be written.
+            WeightsError: A number is not finite, or the change was made for another base.
         """
-        from lorasteer.changes import load_change
+        run, iteration = kept.run, kept.iteration
+        with self._turn():
+            blobs = self._keep(run, iteration, change, resume)
+            with self._transaction() as connection:
+                rows.add_run(connection, run, actor=actor)
+                facts = rows.add_iteration(connection, run.id, iteration, *blobs, state=run.state)
+                rows.add_event(connection, run.id, actor=actor, action=iteration.action, detail=facts)
 
-        return load_change(self.find(name).folder / CHANGE, base)
+    def move(
+        self, run_id: str, *, head: int | None = None, state: str | None = None, actor: str, action: str, why: str = "",
+        detail: Detail | None = None,
+    ) -> Event:  # fmt: skip
+        """Move head or state of a run, or only log something: one transaction. Returns the line of the log.
+
+        Raises:
+            StoreError: There is no such run or iteration, or the store cannot be written.
+        """
+        with self._transaction() as connection:
+            name = id_of(connection, run_id, self.root)
+            rows.place(connection, name, head=head, state=state)
+            return rows.add_event(connection, name, actor=actor, action=action, why=why, detail=detail or {})
 
     def remove(self, name: str) -> str:
-        """Remove a run for good and return its id.
+        """Remove a run with its log for good and return its id; `gc` frees the room that its numbers take.
 
         Raises:
-            StoreError: There is no such run, or it cannot be removed.
+            StoreError: There is no such run, or the store cannot be written.
         """
-        found = self.find(name)
-        try:
-            shutil.rmtree(found.folder)
-        except OSError as error:
-            raise StoreError(f"run {found.id} cannot be removed: {error}. Remove {found.folder} by hand.") from error
-        return found.id
+        with self._transaction() as connection:
+            found = id_of(connection, name, self.root)
+            connection.execute("DELETE FROM runs WHERE id = ?", (found,))
+        return found
 
+    def unreachable(self) -> list[Path]:
+        """Folders that no iteration names: left by removed runs and by writing that was cut off."""
+        with self._reading() as connection:
+            named = set() if connection is None else rows.named_blobs(connection)
+        return [*(self._blobs.folder / name for name in sorted(self._blobs.names() - named)), *self._blobs.stale()]
 
-def _is_name(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")  # a dot marks a folder that is still being written
+    def gc(self) -> Freed:
+        """Remove what `unreachable` lists, and nothing else.
 
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with self._turn():
+            sizes = [self._blobs.remove(folder) for folder in self.unreachable()]
+        return Freed(len(sizes), sum(sizes))
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run."""
-    return (folder / RECORD).is_file()
+    def verify(self) -> list[Problem]:
+        """Check every log, row and number; nothing is changed.
 
+        Returns:
+            What is wrong, one line each; empty for a clean store.
 
-def write_run(record: RunRecord, change: Change, folder: Path) -> Path:
-    """Write a run as a folder that appears whole or not at all.
+        Raises:
+            StoreError: The index itself cannot be read.
+        """
+        with self._reading() as connection:
+            return [] if connection is None else problems_of(connection, self._blobs, self.root)
 
-    Raises:
-        StoreError: The folder cannot be written; an older one at the same path is kept.
-    """
-    from lorasteer.changes import save_change
-    from lorasteer.tasks.tensors import replacing_folder, write_text
+    def add_point(self, point: CalibrationPoint) -> None:
+        """Keep a calibration point.
 
-    with replacing_folder(folder) as temporary:
-        save_change(change, temporary / CHANGE)
-        write_text(temporary / RECORD, record.to_json(indent=1))
-    return folder
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with self._transaction() as connection:
+            rows.add_point(connection, point)
 
+    def clear_points(self, base: str) -> int:
+        """Forget the calibration points of a base and return how many there were.
 
-def read_run(folder: Path) -> RunRecord:
-    """The record of the run in a folder.
-
-    Raises:
-        StoreError: There is none, or it is damaged; the message says how.
-    """
-    found = _found(folder)
-    if found.record is None:
-        raise StoreError(f"no whole run in {folder}: {found.damage} Give a folder that `lorasteer unlearn --out` wrote.")
-    return found.record
-
-
-def _found(folder: Path) -> Found:
-    path = folder / RECORD
-    if not path.is_file():
-        return Found(folder.name, folder, None, f"{RECORD} is missing.")
-    try:
-        record = RunRecord.from_json(path.read_text(encoding="utf-8"))
-    except (UserError, OSError, UnicodeDecodeError) as error:
-        return Found(folder.name, folder, None, f"{RECORD} cannot be read: {str(error).splitlines()[0].rstrip('.')}.")
-    if not (folder / CHANGE / "change.json").is_file():
-        return Found(folder.name, folder, None, f"{CHANGE}/change.json is missing.")
-    return Found(folder.name, folder, record)
-
-
-def check_out(folder: Path, ours: Iterable[str], *, overwrite: bool = False) -> Path:
-    """Check, before any work, that a result can be written to a folder and that nothing foreign would be lost.
-
-    Args:
-        folder: Where the result shall go; it may not exist yet.
-        ours: Names that such a result consists of. A folder that holds anything else is never replaced.
-        overwrite: Allow a folder that holds such a result already.
-
-    Returns:
-        The folder.
-
-    Raises:
-        StoreError: It cannot be written, holds other things, or holds a result and `overwrite` is not given.
-    """
-    try:
-        held = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StoreError(f"cannot write into {folder}: {reason}. Choose another folder with --out.") from error
-    foreign = sorted(held - set(ours))
-    if foreign:
-        raise StoreError(
-            f"{folder} holds {foreign[0]!r}, which is not of this command, so nothing is written there. "
-            "Choose an empty or new folder."
-        )
-    if held and not overwrite:
-        raise StoreError(f"{folder} holds a result already; choose another folder, or give --overwrite to replace it.")
-    return folder
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        with self._transaction() as connection:
+            return connection.execute("DELETE FROM points WHERE base = ?", (base,)).rowcount

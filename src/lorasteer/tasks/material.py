@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from lorasteer.tasks.activations import Inputs, Memory
+from lorasteer.tasks.activations import Activations, Inputs, Memory
 from lorasteer.tasks.base import Base
-from lorasteer.tasks.prefix import replay
+from lorasteer.tasks.prefix import Rows, replay
 from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
 
@@ -28,6 +29,8 @@ class Material:
         splits: Which of them to forget, to retain, to measure on.
         memory: Activations of the frozen part, remembered.
         retrain: Trains the same kind of model without the forget set: `retrain(seed, observers, checkpoint) -> Base`.
+        ground: The base with earlier changes in force, for a training on top of them; None where it begins at the base itself.
+        altered: Modules in which the ground differs from the base.
     """
 
     base: Base
@@ -35,6 +38,20 @@ class Material:
     splits: Splits
     memory: Memory
     retrain: Callable[[int, Sequence[Observer], Path | None], Base]
+    ground: Base | None = None
+    altered: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> Base:
+        """What a training changes and compares with: the ground where there is one, else the base."""
+        return self.base if self.ground is None else self.ground
+
+    def before(self, layers: Sequence[str]) -> Activations:
+        """Remembered activations for a model that differs from what it stands on in these layers; all layers where none is named.
+
+        The rows are the base's own, so they serve every ground that differs from the base behind the cut only.
+        """
+        return self.memory.before(tuple(dict.fromkeys((*self.altered, *layers))) if layers else ())
 
     def logits(self, model: nn.Module, part: Part, index: Index, *, layers: Sequence[str] = ()) -> Tensor:
         """Logits of a model on some examples, from remembered activations where it differs from the base only in `layers`.
@@ -48,11 +65,26 @@ class Material:
         Returns:
             float32, shape [n, classes].
         """
-        if len(index) == 0:
-            return torch.zeros(0, len(self.base.record.classes))
+        with self.asking(model, layers) as ask:
+            return ask(self.blocks(part, index, layers))
+
+    def blocks(self, part: Part, index: Index, layers: Sequence[str]) -> Iterator[Rows]:
+        """What is remembered of some examples before these layers, as many at a time as go through a model together."""
+        activations = self.memory.before(layers)
+        for start in range(0, len(index), FORWARD):
+            yield activations.rows(part, index[start : start + FORWARD])
+
+    @contextlib.contextmanager
+    def asking(self, model: nn.Module, layers: Sequence[str]) -> Iterator[Callable[[Iterable[Rows]], Tensor]]:
+        """A function from blocks, remembered before these layers, to a model's logits, float32, shape [n, classes].
+
+        Args:
+            model: The base, or a view of it with a change in force.
+            layers: Modules in which it may differ from the base; empty when it may differ anywhere.
+        """
         activations = self.memory.before(layers)
         model = self.base.mirror if model is self.base.model else model
         network = getattr(model, "get_base_model", lambda: model)()  # a PEFT wrapper holds the base's module names inside
-        blocks = [index[start : start + FORWARD] for start in range(0, len(index), FORWARD)]
+        nobody = torch.zeros(0, len(self.base.record.classes))
         with torch.no_grad(), replay(network, activations.cut, activations.shape) as run:
-            return torch.cat([run(activations.rows(part, block)).float() for block in blocks])
+            yield lambda blocks: torch.cat([nobody, *(run(rows).float() for rows in blocks)])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -48,7 +49,7 @@ def hold_out(labels: NDArray[np.int64], share: float, *, part: Part, seed: int) 
 
 @dataclass(frozen=True)
 class Splits:
-    """Index sets of one request on one data set; disjoint, and together the whole data set.
+    """Index sets of one request on one data set; disjoint, and together the whole data set but for what others forget beside it.
 
     Args:
         forget: Training examples to remove, positions in train.
@@ -112,3 +113,25 @@ def make_splits(
     return Splits(
         forget, retain, np.flatnonzero(test_chosen & test_free), np.flatnonzero(~test_chosen & test_free), validation, data
     )
+
+
+def beside(splits: Splits, others: Sequence[Splits]) -> Splits:
+    """The same forget set where others are forgotten as well: their examples are neither forgotten nor retained here.
+
+    Args:
+        splits: Of the request.
+        others: Of the requests that are in force beside it.
+
+    Raises:
+        RequestError: Nothing would be retained.
+    """
+    if not others:
+        return splits
+    train, test = (np.concatenate([getattr(other, name) for other in others]) for name in ("forget", "forget_test"))
+    retain, retain_test = np.setdiff1d(splits.retain, train), np.setdiff1d(splits.retain_test, test)
+    if not len(retain):
+        raise RequestError(
+            f"the targets select all {len(splits.forget) + len(splits.retain)} training examples between them; nothing would be "
+            "retained. Narrow the target, or drop an earlier one."
+        )
+    return replace(splits, retain=retain, retain_test=retain_test)

@@ -1,20 +1,19 @@
 """The one training loop: base, retrained, methods and relearning.
 
-It is deterministic on CPU: the order of the batches and the dropout masks of an epoch follow from (seed, epoch) alone, so an
-interrupted run that starts again at its last whole epoch gives the numbers of an uninterrupted one, bit for bit. Observers see
-every step and may stop it. A loss that is not finite ends it at the last state whose loss was finite.
+It is deterministic on CPU: the order of the batches and the dropout masks of an epoch follow from (seed, epoch) alone, so a run
+that goes on from where an earlier one stood gives the numbers of a single one, bit for bit. Observers see every step and may stop
+it. A loss that is not finite ends it at the last state whose loss was finite.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
 import torch
 from pydantic import Field
@@ -23,7 +22,8 @@ from torch import Tensor, nn
 from lorasteer.errors import Interrupted
 from lorasteer.records import Settings
 from lorasteer.tasks.learned import Learned
-from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tensors
+from lorasteer.tasks.resume import State, load, pack, save, unpack
+from lorasteer.tasks.tensors import Tensors, digest_of
 from lorasteer.tasks.vector import fits_one_vector, one_vector
 
 BatchT = TypeVar("BatchT")
@@ -67,6 +67,7 @@ class Progress:
 
 
 Observer = Callable[[Progress], bool | None]
+Ending = Literal["finished", "stopped", "diverged"]
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,20 @@ class FitReport:
     """How a training run ended.
 
     Args:
-        steps: Optimiser steps taken.
+        steps: Optimiser steps taken, those of the run it went on from included.
         kept_step: Step whose weights the model holds now.
         seconds: Wall time of the loop, with that of the runs it resumes.
         reason: `finished`, `stopped` (an observer asked for it) or `diverged` (a loss was not finite).
         losses: Mean loss of each epoch.
+        resume: What another run goes on from; empty where it was not asked for, and after a divergence.
     """
 
     steps: int
     kept_step: int
     seconds: float
-    reason: Literal["finished", "stopped", "diverged"]
+    reason: Ending
     losses: tuple[float, ...] = ()
+    resume: Tensors = field(default_factory=dict, repr=False, compare=False)
 
 
 class Batches(Protocol[BatchT_co]):
@@ -100,25 +103,6 @@ class Batches(Protocol[BatchT_co]):
         ...
 
 
-@dataclass
-class _State:
-    """What changes while a run goes on."""
-
-    learned: Learned
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    step: int = 0
-    losses: tuple[float, ...] = ()
-    started: float = field(default_factory=time.perf_counter)
-    before: float = 0.0
-    safe: tuple[int, Tensors] = (0, {})
-
-    @property
-    def seconds(self) -> float:
-        """Wall time so far, with that of the runs it resumes."""
-        return self.before + time.perf_counter() - self.started
-
-
 def fit(
     model: nn.Module,
     batches: Batches[BatchT],
@@ -129,6 +113,8 @@ def fit(
     observers: Sequence[Observer] = (),
     checkpoint: Path | None = None,
     identity: str = "",
+    resume: Mapping[str, Tensor] | None = None,
+    resumable: bool = False,
 ) -> FitReport:
     """Minimise a loss over the parameters of `model` that require a gradient.
 
@@ -144,6 +130,9 @@ def fit(
         checkpoint: File to write after every epoch and to resume from; one of another run is ignored: of other settings, seed,
             starting weights, steps per epoch, or identity.
         identity: What else makes this run what it is, such as the digest of its examples.
+        resume: What an earlier run of the same settings and seed left: its weights, optimiser and count of epochs. This run then
+            takes `settings.epochs` further ones. Not to be given with a checkpoint.
+        resumable: Whether the report shall hold what a further run goes on from.
 
     Returns:
         How the run ended. The model holds the weights of `kept_step`.
@@ -152,26 +141,30 @@ def fit(
         Interrupted: Ctrl-C was pressed and a checkpoint lies ready; without a checkpoint KeyboardInterrupt passes through.
     """
     learned = Learned.of(model)
-    reason: Literal["finished", "stopped", "diverged"] = "finished"
+    reason: Ending = "finished"
     # gradients also for a caller who only wants answers
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), _optimizing(learned, settings) as optimizer:
-        state = _State(learned, optimizer)
+        state = State(learned, optimizer)
+        if resume:
+            unpack(state, resume)
+        until = state.epoch + settings.epochs
         key = ""
         if checkpoint is not None:
             key = f"{settings.digest} seed {seed} start {digest_of(learned.copy())} steps {len(batches)} {identity}"
-            _resume(state, checkpoint, key)
+            load(state, checkpoint, key)
         state.safe = (state.step, learned.copy())
         with _resumable(state, settings, checkpoint):
-            while state.epoch < settings.epochs and reason == "finished":
-                reason = _run_epoch(state, batches, loss, settings, seed, observers)
+            while state.epoch < until and reason == "finished":
+                reason = _run_epoch(state, batches, loss, settings, seed, observers, until)
                 if checkpoint is not None and reason == "finished":
-                    _save(state, checkpoint, key, settings)
+                    save(state, checkpoint, key, settings.precision)
         kept = _go_back(state) if reason == "diverged" else state.step
-    return FitReport(state.step, kept, state.seconds, reason, state.losses)
+        left = pack(state) if resumable and reason != "diverged" else {}
+    return FitReport(state.step, kept, state.seconds, reason, state.losses, left)
 
 
 @contextlib.contextmanager
-def _resumable(state: _State, settings: FitSettings, checkpoint: Path | None) -> Iterator[None]:
+def _resumable(state: State, settings: FitSettings, checkpoint: Path | None) -> Iterator[None]:
     """Ctrl-C inside the block says how to go on, where there is something to go on from."""
     try:
         yield
@@ -185,41 +178,56 @@ def _resumable(state: _State, settings: FitSettings, checkpoint: Path | None) ->
 
 
 def _run_epoch(
-    state: _State,
+    state: State,
     batches: Batches[BatchT],
     loss: Callable[[BatchT], Tensor],
     settings: FitSettings,
     seed: int,
     observers: Sequence[Observer],
-) -> Literal["finished", "stopped", "diverged"]:
-    torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
-    generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
+    until: int,
+) -> Ending:
     every_step = state.learned.size < SNAPSHOT_EVERY_STEP
-    stopped, seen = False, list[float]()
-    for batch in batches.epoch(generator):
+    steps = len(batches) * until
+    stopped, seen = False, list(state.seen)
+    for batch in _rest_of_epoch(state, batches, seed):
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
             value = loss(batch)
         seen.append(value.item())
         if not math.isfinite(seen[-1]):
             return "diverged"
-        if every_step or len(seen) == 1:
+        if every_step or len(seen) == 1:  # the first of the epoch
             state.safe = (state.step, state.learned.copy())
-        _step(state, value, settings, len(batches) * settings.epochs)
-        progress = Progress(state.step, len(batches) * settings.epochs, state.epoch + 1, settings.epochs, seen[-1])
+        _step(state, value, settings, steps)
+        progress = Progress(state.step, steps, state.epoch + 1, until, seen[-1])
         # every observer is told of every step, also when an earlier one asks to stop
         stopped = max([bool(observe(progress)) for observe in observers], default=False)
         if stopped:
             break
     if not state.learned.are_finite():  # a finite loss may have a gradient that is not
         return "diverged"
-    if stopped:
-        return "stopped"
-    state.epoch += 1
-    state.losses += (sum(seen) / max(1, len(seen)),)
-    return "finished"
+    _count(state, seen, whole=not stopped or len(seen) == len(batches))
+    return "stopped" if stopped else "finished"
 
 
-def _step(state: _State, value: Tensor, settings: FitSettings, steps: int) -> None:
+def _rest_of_epoch(state: State, batches: Batches[BatchT], seed: int) -> Iterator[BatchT]:
+    """Batches of the epoch, without those that were done before it was left; dropout goes on as it would have."""
+    torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
+    generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
+    if state.seen:
+        torch.set_rng_state(state.random)
+    return itertools.islice(batches.epoch(generator), len(state.seen), None)
+
+
+def _count(state: State, seen: Sequence[float], *, whole: bool) -> None:
+    """Note where the epoch ended or was left."""
+    if whole:
+        state.epoch, state.seen, state.losses = state.epoch + 1, (), (*state.losses, sum(seen) / max(1, len(seen)))
+    else:
+        state.seen = tuple(seen)
+    state.random = torch.get_rng_state()
+
+
+def _step(state: State, value: Tensor, settings: FitSettings, steps: int) -> None:
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate * schedule(settings.schedule, state.step / max(1, steps))
     state.optimizer.zero_grad(set_to_none=False)  # gradients may be windows into one vector
@@ -259,54 +267,7 @@ def _optimizing(learned: Learned, settings: FitSettings) -> Iterator[torch.optim
             yield torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
-def _go_back(state: _State) -> int:
+def _go_back(state: State) -> int:
     step, kept = state.safe
     state.learned.restore(kept)
     return step
-
-
-def _save(state: _State, path: Path, key: str, settings: FitSettings) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in state.learned.copy().items()}
-    plain: dict[str, Any] = {}
-    for number, values in state.optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{number}.{name}"] = value
-            else:
-                plain[f"{number}.{name}"] = value
-    note = {
-        "key": key,
-        "precision": settings.precision,
-        "epoch": state.epoch,
-        "step": state.step,
-        "losses": state.losses,
-        "seconds": state.seconds,
-        "plain": plain,
-    }
-    write_tensors(path, tensors, metadata={"fit": json.dumps(note), "digest": digest_of(tensors)})
-
-
-def precision_of(checkpoint: Path) -> str | None:
-    """Arithmetic a run was begun with, from its checkpoint; None without one. A run that measures it goes on with the same."""
-    if not checkpoint.is_file():
-        return None
-    _, metadata = read_tensors(checkpoint)
-    return str(json.loads(metadata.get("fit", "{}")).get("precision")) or None
-
-
-def _resume(state: _State, path: Path, key: str) -> None:
-    if not path.is_file():
-        return
-    tensors, metadata = read_tensors(path)
-    note = json.loads(metadata.get("fit", "{}"))
-    if note.get("key") != key or metadata.get("digest") != digest_of(tensors):
-        return
-    state.learned.restore({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
-    saved: dict[int, dict[str, Any]] = {}
-    for name, value in (*tensors.items(), *((f"optimizer.{name}", value) for name, value in note["plain"].items())):
-        if name.startswith("optimizer."):
-            _, number, field = name.split(".", 2)
-            saved.setdefault(int(number), {})[field] = value
-    whole = state.optimizer.state_dict()
-    state.optimizer.load_state_dict({"state": saved, "param_groups": whole["param_groups"]})
-    state.epoch, state.step, state.losses, state.before = note["epoch"], note["step"], tuple(note["losses"]), note["seconds"]

@@ -6,17 +6,16 @@ what is forgotten is forgotten by drift; the row stands in every table to show h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from lorasteer.changes import Change
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.procedure import train_adapter
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class RetainFinetuneSettings(AdapterSettings):
@@ -38,6 +37,6 @@ class RetainFinetune:
     settings: RetainFinetuneSettings
     Settings = RetainFinetuneSettings
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """An adapter on the classifier head, or on the layers the plan names."""
-        return train_adapter(material, plan, self.settings, None, observers)
+        return train_adapter(material, plan, self.settings, None, course)

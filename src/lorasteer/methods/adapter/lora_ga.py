@@ -7,7 +7,6 @@ is unbounded, so it collapses within a few steps once the target is gone; the ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +15,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import negated_cross_entropy
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_adapter
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class NegatedLoraSettings(AdapterSettings):
@@ -47,6 +46,6 @@ class NegatedLora:
         """Negated cross-entropy of each forget example; unbounded below."""
         return negated_cross_entropy(batch.logits, batch.labels)
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """An adapter on the classifier head, or on the layers the plan names."""
-        return train_adapter(material, plan, self.settings, self.loss, observers)
+        return train_adapter(material, plan, self.settings, self.loss, course)

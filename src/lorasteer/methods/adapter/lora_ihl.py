@@ -7,7 +7,6 @@ stops once the aim is met, because on forget data alone the loss collapses the m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,12 +16,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import check_margin, inverted_hinge
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_adapter
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class InvertedHingeSettings(AdapterSettings):
@@ -50,6 +49,6 @@ class InvertedHinge:
         """Inverted hinge loss of each forget example, between 0 and margin + 1."""
         return inverted_hinge(batch.logits, batch.labels, margin=self.settings.margin)
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """An adapter on the classifier head, or on the layers the plan names."""
-        return train_adapter(material, plan, self.settings, self.loss, observers)
+        return train_adapter(material, plan, self.settings, self.loss, course)

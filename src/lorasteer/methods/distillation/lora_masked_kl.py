@@ -6,7 +6,6 @@ a KL anchor on a small retain sample, which the authors do not use.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -14,12 +13,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import masked_kl
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_adapter
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class MaskedKlSettings(AdapterSettings):
@@ -41,6 +40,6 @@ class MaskedKl:
         """KL of each forget example from the masked answer of the base, in nats."""
         return masked_kl(batch.logits, batch.labels, batch.reference)
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """An adapter on the classifier head, or on the layers the plan names."""
-        return train_adapter(material, plan, self.settings, self.loss, observers)
+        return train_adapter(material, plan, self.settings, self.loss, course)

@@ -6,7 +6,6 @@ the class apart. A method that does not beat it beyond accuracy has shown nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from pydantic import Field
 from lorasteer.changes import Change, weight_change
 from lorasteer.errors import PlanError
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.editing.head import output_layer, target_classes
 from lorasteer.records import Plan, Settings
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class LogitMaskSettings(Settings):
@@ -38,7 +37,7 @@ class LogitMask:
     settings: LogitMaskSettings
     Settings = LogitMaskSettings
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """A new output bias."""
         layer, rows = output_layer(material), target_classes(material, plan)
         bias = material.base.model.state_dict().get(f"{layer}.bias")

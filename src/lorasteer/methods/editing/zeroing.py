@@ -6,15 +6,14 @@ Paper: the seed paper's "Zeroed" row. A logit of 0 can still win where all other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lorasteer.changes import Change, weight_change
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.editing.head import output_layer, target_classes
 from lorasteer.records import Plan, Settings
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class ZeroingSettings(Settings):
@@ -32,7 +31,7 @@ class Zeroing:
     settings: ZeroingSettings
     Settings = ZeroingSettings
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """Zeros for one row and one bias per class."""
         layer, rows = output_layer(material), target_classes(material, plan)
         state = material.base.model.state_dict()

@@ -7,14 +7,13 @@ Paper: Bourtoule et al., IEEE S&P 2021, arXiv 1912.03817, state the goal. All we
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lorasteer.changes import Change, weight_change
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.records import Plan, Settings, TrainingNotes
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class RetrainSettings(Settings):
@@ -29,10 +28,10 @@ class Retrain:
     settings: RetrainSettings
     Settings = RetrainSettings
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """New values for all weights."""
         started = time.perf_counter()
-        model = material.retrain(plan.seed, observers, None).model
+        model = material.retrain(plan.seed, course.observers, None).model
         notes = TrainingNotes(seconds=round(time.perf_counter() - started, 4), reason="finished")
         numbers = sum(parameter.numel() for parameter in model.parameters())
         return weight_change(

@@ -6,7 +6,6 @@ anchor and no bound; it collapses unless it is stopped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,12 +14,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import negated_cross_entropy
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_weights
 from lorasteer.methods.settings import WeightSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class GradientAscentSettings(WeightSettings):
@@ -48,6 +47,6 @@ class GradientAscent:
         """Negated cross-entropy of each forget example."""
         return negated_cross_entropy(batch.logits, batch.labels)
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """New values for the weights that moved."""
-        return train_weights(material, plan, self.settings, self.loss, observers)
+        return train_weights(material, plan, self.settings, self.loss, course)

@@ -6,7 +6,6 @@ per step. alpha has to be near 1 (0.95 to 0.9999 in the authors' notebooks); at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -16,12 +15,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import negated_cross_entropy
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_weights
 from lorasteer.methods.settings import WeightSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class NegGradPlusSettings(WeightSettings):
@@ -48,6 +47,6 @@ class NegGradPlus:
         ratio = (1 - self.settings.alpha) / self.settings.alpha
         return ratio * negated_cross_entropy(batch.logits, batch.labels)
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """New values for the weights that moved."""
-        return train_weights(material, plan, self.settings, self.loss, observers)
+        return train_weights(material, plan, self.settings, self.loss, course)

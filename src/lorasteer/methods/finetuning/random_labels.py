@@ -6,7 +6,6 @@ per example and never equals the true one (one reference code redraws each epoch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +15,12 @@ from torch import Tensor
 from lorasteer.changes import Change
 from lorasteer.core.losses import cross_entropy
 from lorasteer.methods.contract import METHODS
+from lorasteer.methods.course import Course
 from lorasteer.methods.objective import ForgetBatch
 from lorasteer.methods.procedure import train_weights
 from lorasteer.methods.settings import WeightSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.training import Observer
 
 
 class RandomLabelsSettings(WeightSettings):
@@ -43,7 +42,7 @@ class RandomLabels:
     settings: RandomLabelsSettings
     Settings = RandomLabelsSettings
 
-    def unlearn(self, material: Material, plan: Plan, observers: Sequence[Observer] = ()) -> Change:
+    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
         """New values for the weights that moved."""
         true = material.inputs.labels("train", material.splits.forget)
         wrong = wrong_labels(true, len(material.base.record.classes), seed=plan.seed)
@@ -51,7 +50,7 @@ class RandomLabels:
         def loss(batch: ForgetBatch) -> Tensor:
             return cross_entropy(batch.logits, wrong[batch.position])
 
-        return train_weights(material, plan, self.settings, loss, observers)
+        return train_weights(material, plan, self.settings, loss, course)
 
 
 def wrong_labels(labels: Tensor, classes: int, *, seed: int) -> Tensor:

@@ -17,8 +17,9 @@ from lorasteer.errors import DataError, StoreError, TrainingDiverged, WeightsErr
 from lorasteer.tasks.base import Base, BaseRecord
 from lorasteer.tasks.outputs import logits_of
 from lorasteer.tasks.precision import fastest_precision, lay_out
+from lorasteer.tasks.resume import precision_of
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, hold_out
-from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit, precision_of
+from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit
 from lorasteer.tasks.vision.augment import AUGMENTATIONS
 from lorasteer.tasks.vision.data import Examples, ImageData
 from lorasteer.tasks.vision.models import build_model, load_weights, preprocess_for

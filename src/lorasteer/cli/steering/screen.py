@@ -1,0 +1,163 @@
+"""From a view to what stands on the screen: heading, table and curves, tree and words, strength, decision bar, line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.layout import Layout
+from rich.panel import Panel
+from rich.text import Text
+
+from lorasteer.cli.steering.keys import KEYS, MOST, Key
+from lorasteer.cli.steering.view import View
+from lorasteer.session import shown_rich
+from lorasteer.session.shown import Branch
+from lorasteer.tasks.training import Progress
+
+WIDE = 112
+"""Columns from which on the tree stands beside the table."""
+FOOT = 7
+BAR = 30
+HELP = (
+    "←/→  turn the strength of the change, 0 to 1.5; the numbers follow. m keeps what you see.",
+    "a    asks for a line such as: intensity=0.75 method=lora-ihl forget=3 set.epochs=3 (a number alone is an intensity)",
+    "Esc  leaves a line without doing anything. Ctrl-C interrupts the work, twice leaves; nothing is lost.",
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What changes while a view stands.
+
+    Args:
+        state: State of the session.
+        offered: Keys that do something now.
+        doing: What is being done; empty when nothing is.
+        progress: How far the training is.
+        message: What the last action had to say.
+        error: Whether that is a refusal.
+        asking: The key whose question is being answered; None when no line is typed.
+        typed: What was typed so far.
+        helping: Whether the help is shown.
+    """
+
+    state: str
+    offered: tuple[Key, ...]
+    doing: str = ""
+    progress: Progress | None = None
+    message: str = ""
+    error: bool = False
+    asking: Key | None = None
+    typed: str = ""
+    helping: bool = False
+
+
+def screen(view: View | None, moment: Moment, width: int, height: int) -> RenderableType:
+    """The whole screen.
+
+    Args:
+        view: The session; None while it is being opened.
+        moment: What changes while it stands.
+        width: Columns.
+        height: Lines.
+    """
+    layout = Layout()
+    layout.split_column(
+        Layout(_head(view, moment), size=2),
+        Layout(name="body") if view else Layout(Text("opening …", style="dim")),
+        Layout(_foot(view, moment), size=FOOT),
+    )
+    if view:
+        _body(layout["body"], view, moment, wide=width >= WIDE, height=height - FOOT - 2)
+    return layout
+
+
+def _head(view: View | None, moment: Moment) -> Text:
+    if view is None:
+        return Text("lorasteer", style="bold")
+    colour = {"unlearning": "yellow", "evaluating": "yellow", "closed": "dim"}.get(moment.state, "green")
+    return Text.assemble(
+        ("lorasteer ", "bold"), f"{view.base} · forget ", (view.target, "bold"), " · ",
+        (moment.state, colour), (f" · {view.run}", "dim"),
+        no_wrap=True, overflow="ellipsis",
+    )  # fmt: skip
+
+
+def _body(body: Layout, view: View, moment: Moment, *, wide: bool, height: int) -> None:
+    parent, now = view.titles
+    figures = Group(shown_rich.metrics(view.lines, parent=parent, now=now), shown_rich.curves(view.curves))
+    room = height - len(view.words) - 2 if wide else height - len(view.lines) - 8
+    words = _help(moment.offered) if moment.helping else Text("\n".join(f"· {word}" for word in view.words))
+    story = Group(shown_rich.tree(window(view.branches, max(3, room))), Text(), words)
+    if wide:
+        body.split_row(Layout(figures, ratio=5), Layout(Panel(story, box=box.SIMPLE, padding=(1, 0, 0, 1)), ratio=5))
+    else:
+        body.split_column(Layout(figures, size=len(view.lines) + 6), Layout(story))
+
+
+def window(branches: Sequence[Branch], room: int) -> Sequence[Branch]:
+    """As many lines of the tree as there is room for, with the head among them."""
+    head = next((place for place, branch in enumerate(branches) if branch.head), 0)
+    start = max(0, min(head - room // 2, len(branches) - room))
+    return branches[start : start + room]
+
+
+def _help(offered: Sequence[Key]) -> Text:
+    keys = [f"{_cap(key):5}{key.prompt or key.label}" for key in KEYS if key in offered]
+    return Text("\n".join([*keys, *HELP]))
+
+
+def _foot(view: View | None, moment: Moment) -> RenderableType:
+    lines = [_strength(view), _status(moment), Text(), _bar(view, moment.offered), _line(moment)]
+    return Group(*lines)
+
+
+def _strength(view: View | None) -> Text:
+    if view is None or view.strength is None:
+        return Text("strength –", style="dim")
+    filled = round(view.strength / MOST * BAR)
+    mark = "looked at, not kept" if view.dialled else "in force"
+    return Text.assemble(
+        "strength ", ("━" * filled, "bold cyan"), ("─" * (BAR - filled), "dim"), f" {view.strength:.2f} ", (mark, "dim")
+    )
+
+
+def _status(moment: Moment) -> Text:
+    """How far the work is, or what the last action had to say."""
+    if moment.doing:
+        text = Text(f"{moment.doing} …", style="yellow")
+        if moment.progress:
+            one = moment.progress
+            done = round(one.step / max(1, one.steps) * BAR)
+            text.append(f"  {'█' * done}{'░' * (BAR - done)} step {one.step} of at most {one.steps}, loss {one.loss:.3g}")
+        return text
+    return Text(moment.message, style="red" if moment.error else "", overflow="ellipsis", no_wrap=not moment.error)
+
+
+def _bar(view: View | None, offered: Sequence[Key]) -> Text:
+    """The decisions that are possible now."""
+    bar = Text()
+    if view and view.strength is not None and any(key.action == "commit" for key in offered):
+        _offer(bar, "←→", "strength")
+    for key in offered:
+        _offer(bar, _cap(key), key.label)
+    return bar
+
+
+def _offer(bar: Text, cap: str, label: str) -> None:
+    """A key with its word, which no end of a line tears apart."""
+    bar.append(f"\u00a0{cap}\u00a0", style="reverse").append("\u00a0" + label.replace(" ", "\u00a0")).append("  ")
+
+
+def _cap(key: Key) -> str:
+    return "⏎" if key.key == "enter" else key.key
+
+
+def _line(moment: Moment) -> Text:
+    if moment.asking is None:
+        return Text()
+    text = Text.assemble((f"{moment.asking.prompt}: ", "bold"), moment.typed, ("▏", "blink"))
+    return text if moment.typed else text.append(f" such as {moment.asking.hint}", style="dim")

@@ -1,0 +1,104 @@
+"""What models say about the splits of a request: the one place where logits are asked for to be measured.
+
+The examples are gathered once for a request. Every further model, or strength of a change, then costs its own products only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lorasteer.evaluation import Outputs, Predictions
+from lorasteer.steer.translate import Translation
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.prefix import Rows
+from lorasteer.tasks.splits import Index, Part, Splits
+
+RETAIN_SAMPLE = 5000  # retained training examples that accuracy is measured on, so that a round does not grow with the data
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every model of a request: the same examples in the same order.
+
+    Args:
+        material: Base and examples.
+        translation: Splits, and the weights of a direction.
+        budget: Bytes of remembered rows to hold in memory; beyond it they are read for each model.
+    """
+
+    material: Material
+    translation: Translation
+    budget: int = 0
+    _held: dict[tuple[str, str], list[Rows]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[Part, Index]]:
+        """Examples by the name of their part of the splits."""
+        splits = self.translation.splits
+        return {
+            "forget": ("train", splits.forget), "retain": ("train", retain_sample(splits)),
+            "forget_test": ("test", splits.forget_test), "retain_test": ("test", splits.retain_test),
+            "validation": (splits.validation.part, splits.validation.index),
+        }  # fmt: skip
+
+    @cached_property
+    def labels(self) -> dict[str, Tensor]:
+        """True classes by the name of the part."""
+        return {name: self.material.inputs.labels(*examples) for name, examples in self.parts.items()}
+
+    def outputs(self, network: nn.Module, layers: tuple[str, ...], **facts: Any) -> Outputs:
+        """What a network says.
+
+        Args:
+            network: The base, or a view of it with a change in force.
+            layers: Modules in which it differs from the base; empty for all.
+            **facts: The other fields of `Outputs`.
+        """
+        with self.material.asking(network, layers) as ask:
+            said = {name: Predictions(ask(self._blocks(name, layers)), self.labels[name]) for name in self.parts}
+        weights, test_weights = self.translation.plan.weights, self.translation.test_weights
+        return Outputs(
+            splits=self.translation.splits.digest, forget=said["forget"], retain=said["retain"], forget_test=said["forget_test"],
+            retain_test=said["retain_test"], validation=said["validation"],
+            selected=None if weights is None else torch.tensor(weights),
+            selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)), **facts,
+        )  # fmt: skip
+
+    def _blocks(self, name: str, layers: tuple[str, ...]) -> Iterable[Rows]:
+        """Remembered rows of a part: held in memory where they fit, else read as they are asked for."""
+        part, index = self.parts[name]
+        activations = self.material.memory.before(layers)
+        key = (name, activations.cut.boundary)
+        if key not in self._held:
+            blocks = self.material.blocks(part, index, layers)
+            if not activations.cut.boundary or not len(index) or not self._fits(activations.rows(part, index[:1])):
+                return blocks
+            self._held[key] = list(blocks)
+        return self._held[key]
+
+    def _fits(self, one: Rows) -> bool:
+        """Whether such rows of all examples fit into memory."""
+        examples = sum(len(index) for _, index in self.parts.values())
+        return examples * sum(row.numel() * row.element_size() for row in one) <= self.budget
+
+
+def retain_sample(splits: Splits) -> Index:
+    """Retained training examples that are measured: the same ones for every model of these splits."""
+    generator = np.random.default_rng(int(splits.digest[:8], 16))
+    return np.sort(generator.choice(splits.retain, min(RETAIN_SAMPLE, len(splits.retain)), replace=False))
+
+
+def key_of(translation: Translation) -> str:
+    """Digest of what is asked of a model: the splits, and how a direction weighs their examples."""
+    total = hashlib.sha256(translation.splits.digest.encode())
+    for weights in (translation.plan.weights, translation.test_weights):
+        total.update(b"-" if weights is None else np.asarray(weights, np.float64).tobytes())
+    return total.hexdigest()

@@ -1,0 +1,137 @@
+"""The steps of the loop, for one task each: work with an end that is always kept, unlearn, evaluate, feedback, decide."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from lorasteer.changes import Change, on_top
+from lorasteer.errors import StoreError, TrainingDiverged
+from lorasteer.evaluation import Outputs
+from lorasteer.records import Evaluation, Iteration
+from lorasteer.session.feedback import Feedback, Side, feedback_on
+from lorasteer.session.history import BASE
+from lorasteer.session.keeping import iteration_record
+from lorasteer.session.orders import Task
+from lorasteer.session.past import Past
+from lorasteer.session.standing import PROGRAM, Detail, Standing
+from lorasteer.session.states import BUSY
+from lorasteer.tasks.base import Base
+from lorasteer.tasks.splits import Splits
+from lorasteer.tasks.training import Progress
+
+Retrained = Callable[[Splits], Sequence[Base]]
+"""Gives the models, trained without the forget set, that a round is compared with."""
+
+UNCHANGED = "no later state was nearer to the aim, so the change is what it was; adjust to ask for more."
+
+
+class Loop(Standing):
+    """What a session does for a person, step by step.
+
+    Args:
+        past: What has been made so far, and where it is kept.
+        state: A state of the transition table.
+        actor: Who steers, for the log.
+        retrained: Gives the retrained models that a round is compared with.
+    """
+
+    def __init__(self, past: Past, state: str, actor: str, retrained: Retrained) -> None:
+        super().__init__(past, state, actor)
+        self.retrained = retrained
+        self.stopping = threading.Event()
+        self.reports: dict[int, Feedback] = {}
+        self._models: dict[str, Sequence[Base]] = {}
+
+    @contextlib.contextmanager
+    def working(self, action: str, task: Task, why: str) -> Iterator[None]:
+        """Enter the work; should it break off, the head stays where it was and the error is kept."""
+        self.stopping.clear()
+        plan, request = task.translation.plan, task.request.model_dump(mode="json")
+        self.move(action, why=why, detail={"parent": task.parent, "request": request, "plan": plan.digest})
+        try:
+            yield
+        except BaseException as error:
+            if self.state in BUSY:
+                # the disk may be what failed: then the session goes on in memory, and `open` finds it recovered
+                with contextlib.suppress(StoreError):
+                    self.move("failed", actor=PROGRAM, detail={"error": str(error), "kind": type(error).__name__})
+                self.state = "reviewing"
+            raise
+
+    def unlearn(self, task: Task) -> Change:
+        """Train, unless the change is ready.
+
+        Raises:
+            TrainingDiverged: The loss was not finite; nothing of it is kept.
+        """
+        if task.ready is not None:
+            return task.ready
+        own = self.bench.unlearn(task.translation, [self._watch], start=task.start, beneath=task.beneath)
+        if own.record.training.reason == "diverged":
+            raise TrainingDiverged(own.record.training.steps, 0)
+        return on_top(self.bench.base, task.beneath, own)
+
+    def _watch(self, progress: Progress) -> bool:
+        self.tell(progress)
+        return self.stopping.is_set()
+
+    def evaluate(self, task: Task, change: Change, why: str) -> Iteration:
+        """Measure the change beside the base and the retrained models; the record says all of it."""
+        notes, number = change.record.training, self.past.history.next
+        stopped = task.ready is None and notes.reason == "stopped"
+        if task.ready is None:
+            detail: Detail = notes.model_dump(mode="json", include={"steps", "kept_step", "reason", "seconds"})
+            self.move("interrupt" if stopped else "finished", actor="" if stopped else PROGRAM, detail=detail)
+        done = self.bench.measure(task.request, task.translation, change, retrained=self.compared(task.translation.splits))
+        if task.start and task.start.resume and self.past.change(task.parent).record.tensors == change.record.tensors:
+            done = replace(done, remarks=(UNCHANGED, *done.remarks))
+        self.past.translation.hold(number, task.translation)
+        self.past.outputs.hold(number, done.outputs)
+        return iteration_record(
+            done, number=number, parent=task.parent, action=task.action, combined=task.combined, beneath=task.numbers, note=why,
+            interrupted=stopped,
+        )  # fmt: skip
+
+    def compared(self, splits: Splits) -> Sequence[Base]:
+        """The retrained models for some splits, asked for once."""
+        if splits.digest not in self._models:
+            self._models[splits.digest] = self.retrained(splits)
+        return self._models[splits.digest]
+
+    def feedback(self, iteration: Iteration, before: int | None = None) -> Feedback:
+        """What an iteration changed.
+
+        Args:
+            iteration: The iteration.
+            before: Compare with this one; when left out with its parent, or with the base where the parent was asked for
+                something else.
+        """
+        if before is None:
+            alike = iteration.parent != BASE and self.past[iteration.parent].splits == iteration.splits
+            before = iteration.parent if alike else BASE
+        now = Side(iteration.number, iteration.evaluations[-1], self.past.outputs(iteration.number))
+        base = Side(BASE, iteration.evaluations[0], self.bench.known(self.past.translation(iteration.number))[0])
+        was = self._side(before, iteration) if before != BASE else base
+        return feedback_on(base, was, now, iteration, self.bench.data, self.past.translation(iteration.number).splits)
+
+    def _side(self, number: int, iteration: Iteration) -> Side:
+        """Another iteration, asked what this one was asked."""
+        other = self.past[number]
+        if other.splits == iteration.splits and other.plan.weights == iteration.plan.weights:
+            return Side(number, other.evaluations[-1], self.past.outputs(number))
+        translation = self.past.translation(iteration.number)
+        outputs = self.bench.outputs(self.past.change(number), translation)
+        return Side(number, self.measured(outputs, iteration.number), outputs)
+
+    def measured(self, outputs: Outputs, number: int) -> Evaluation:
+        """Measure outputs by what an iteration was asked."""
+        translation = self.past.translation(number)
+        return self.bench.evaluate(outputs, translation, retrained=self.compared(translation.splits))
+
+    def decide(self, iteration: Iteration, change: Change) -> Iteration:
+        """Keep the iteration and put the person in charge."""
+        self.keep(iteration, change, why=iteration.note, detail={"did": iteration.action})
+        return iteration
