@@ -18,6 +18,7 @@ from lorasteer.session.orders import Task
 from lorasteer.session.past import Past
 from lorasteer.session.standing import PROGRAM, Detail, Standing
 from lorasteer.session.states import BUSY
+from lorasteer.tasks.activations import halting
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.training import Progress
@@ -66,10 +67,12 @@ class Loop(Standing):
 
         Raises:
             TrainingDiverged: The loss was not finite; nothing of it is kept.
+            Interrupted: The person stopped it before the first step.
         """
         if task.ready is not None:
             return task.ready
-        own = self.bench.unlearn(task.translation, [self._watch], start=task.start, beneath=task.beneath)
+        with halting(self.stopping.is_set):
+            own = self.bench.unlearn(task.translation, [self._watch], start=task.start, beneath=task.beneath)
         if own.record.training.reason == "diverged":
             raise TrainingDiverged(own.record.training.steps, 0)
         return on_top(self.bench.base, task.beneath, own)
