@@ -10,7 +10,8 @@ from dataclasses import replace
 from lorasteer.changes import Change, on_top
 from lorasteer.errors import StoreError, TrainingDiverged
 from lorasteer.evaluation import Outputs
-from lorasteer.records import Evaluation, Iteration
+from lorasteer.records import Calibration, Evaluation, Iteration
+from lorasteer.session.calibration import calibration_of, point_of
 from lorasteer.session.feedback import Feedback, Side, feedback_on
 from lorasteer.session.history import BASE
 from lorasteer.session.keeping import iteration_record
@@ -137,4 +138,20 @@ class Loop(Standing):
     def decide(self, iteration: Iteration, change: Change) -> Iteration:
         """Keep the iteration and put the person in charge."""
         self.keep(iteration, change, why=iteration.note, detail={"did": iteration.action})
+        point = point_of(self.past, iteration)
+        if point is not None:
+            with contextlib.suppress(StoreError):  # the iteration is kept; a lesson less is no reason to fail
+                self.store.add_point(point)
         return iteration
+
+    def calibration(self) -> Calibration:
+        """What the runs in this store taught about intensities on this base; its `words` say it."""
+        return calibration_of(self.store, self.bench.base.digest)
+
+    def reset_calibration(self) -> int:
+        """Forget what the runs taught about intensities on this base, and return how many measured points that were.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return self.store.clear_points(self.bench.base.digest)
