@@ -30,7 +30,7 @@ def drawn(moment: Moment, view: View | None = VIEW, width: int = 130, height: in
     return capture.get()
 
 
-@pytest.mark.parametrize(("width", "height"), [(130, 32), (80, 24)])
+@pytest.mark.parametrize(("width", "height"), [(140, 32), (130, 32), (80, 24)])
 def test_what_must_be_seen_is_seen(width: int, height: int) -> None:
     text = drawn(Moment("reviewing", REVIEWING, message="adjust: done."), width=width, height=height)
     expected = ("class [bold]7[/nothing]", "1.00% ▼", "0.00% ± 0.10%", "█▅▁", "● 40", "0.75 in force", "adjust: done.")

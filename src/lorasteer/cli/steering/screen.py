@@ -17,9 +17,9 @@ from lorasteer.session import shown_rich
 from lorasteer.session.shown import Branch
 from lorasteer.tasks.training import Progress
 
-WIDE = 124
+WIDE = 132
 """Columns from which on the tree stands beside the table."""
-FIGURES = 78
+FIGURES = 88
 """Columns that the table needs with everything in it."""
 FOOT = 7
 BAR = 30
