@@ -117,6 +117,7 @@ def logistic_regression(
         return (penalty * theta**2).sum() / 2 - (weights * torch.nn.functional.logsigmoid(margins)).sum()
 
     theta = torch.zeros(2, dtype=torch.float64)
+    value = objective(theta)
     for _ in range(100):
         wrong = torch.sigmoid(-signed * (design @ theta))
         gradient = penalty * theta - design.T @ (weights * signed * wrong)
@@ -124,10 +125,11 @@ def logistic_regression(
         step = torch.linalg.solve(curvature, gradient)
         if float(step.abs().max()) < 1e-10:
             break
-        scale, start = 1.0, objective(theta)
-        while scale > 1e-6 and objective(theta - scale * step) > start:
+        scale, trial = 1.0, theta - step
+        while (reached := objective(trial)) > value and scale > 1e-6:
             scale /= 2
-        theta = theta - scale * step
+            trial = theta - scale * step
+        theta, value = trial, reached
     return float(theta[0]), float(theta[1])
 
 
