@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import calibration, goal, pretrained, speed, table1
+from benchmarks import calibration, goal, pretrained, speed, steering, table1
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "directions": pretrained.main_directions,
     "goal": goal.main,
     "calibration": calibration.main,
+    "steering": steering.main,
 }
 
 
