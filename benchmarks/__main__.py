@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import pretrained, speed, table1
+from benchmarks import calibration, goal, pretrained, speed, steering, table1
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -15,6 +15,9 @@ EXPERIMENTS = {
     "random-cifar10": pretrained.main_random_cifar10,
     "slant": pretrained.main_slant,
     "directions": pretrained.main_directions,
+    "goal": goal.main,
+    "calibration": calibration.main,
+    "steering": steering.main,
 }
 
 

@@ -102,7 +102,7 @@ def test_every_field_counts_in_the_digest() -> None:
     plan = Plan(method="m", splits="s")
     others: list[dict[str, Any]] = [
         {"method": "n"}, {"settings": {"a": 1}}, {"splits": "t"}, {"weights": (1.0,)}, {"aim": "match-unseen"},
-        {"strength": 0.5}, {"seed": 1}, {"because": ("so",)},
+        {"strength": 0.5}, {"dial_to": 0.5}, {"seed": 1}, {"because": ("so",)},
     ]  # fmt: skip
     assert {next(iter(change)) for change in others} == set(Plan.model_fields)
     assert len({plan.digest, *(plan.model_copy(update=change).digest for change in others)}) == len(others) + 1

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-from lorasteer.errors import DataError, PlanError, RequestError, SessionError, StoreError, TrainingDiverged, WeightsError
+from lorasteer.errors import (
+    DataError,
+    Interrupted,
+    PlanError,
+    RequestError,
+    SessionError,
+    StoreError,
+    TrainingDiverged,
+    WeightsError,
+)
 from lorasteer.records import Event, Target
 from lorasteer.session import Session, Workbench
 from lorasteer.store import RunStore
@@ -195,6 +204,17 @@ def test_interrupt_keeps_what_was_trained_and_may_be_gone_on_from(tmp_path: Path
     session.listeners.clear()
     whole = bench().unlearn(bench().translate(quick(settings={"epochs": 50, "stop_at": None})))
     assert session.continue_().change.tensors == whole.record.tensors
+
+
+def test_interrupt_before_the_first_step_leaves_the_head_where_it_was(tmp_path: Path) -> None:
+    """On a bench that remembers nothing yet, the examples go through the frozen part first."""
+    session = Session.begin(Workbench(small_base(), digits()), RunStore(tmp_path / "store"))
+    session.listeners.append(lambda message: session.interrupt() if getattr(message, "action", "") == "start" else None)
+    with refuses(Interrupted, "examples went through the frozen part", "Do the same again to go on"):
+        session.start(quick())
+    assert (session.state, session.head, actions(session)[-1]) == ("reviewing", 0, "failed")
+    session.listeners.clear()
+    assert session.adjust(quick()).number == 1
 
 
 def test_interrupt_is_refused_while_nothing_is_trained(session: Session) -> None:

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lorasteer.errors import StoreError
+from lorasteer.errors import Interrupted, StoreError
 from lorasteer.methods import METHODS, unlearn
 from lorasteer.methods.pools import WATCHED
-from lorasteer.tasks.activations import Activations, Memory
+from lorasteer.tasks.activations import Activations, Memory, halting
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.prefix import Cut, find_cut
 from lorasteer.tasks.rows import DiskRows, MemoryRows
@@ -192,3 +192,19 @@ def test_logits_from_remembered_rows_are_those_of_the_full_forward() -> None:
         told = material.logits(model, "test", index, layers=layers)
         torch.testing.assert_close(told, answers(model), rtol=1e-5, atol=1e-5)
     assert material.logits(toy_base().model, "test", index[:0]).shape == (0, 10)
+
+
+def test_halted_between_two_blocks_what_was_computed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lorasteer.tasks.activations.BLOCK", 10)
+    remembered, asked, index = activations(), [0], np.arange(35)
+
+    def after_two() -> bool:
+        asked[0] += 1
+        return asked[0] > 2
+
+    with refuses(Interrupted, "stopped while 35 examples", "20 of them stay remembered"), halting(after_two):
+        remembered.rows("train", index)
+    with Counter() as count:
+        rows = remembered.rows("train", index)
+    assert count.seen == 20  # 15 examples in two blocks of 10, the last one filled up
+    assert rows[0].equal(activations().rows("train", index)[0])

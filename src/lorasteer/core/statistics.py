@@ -125,8 +125,34 @@ def logistic_regression(
         step = torch.linalg.solve(curvature, gradient)
         if float(step.abs().max()) < 1e-10:
             break
-        scale, before = 1.0, value
-        while (value := objective(theta - scale * step)) > before and scale > 1e-6:
+        scale, trial = 1.0, theta - step
+        while (reached := objective(trial)) > value and scale > 1e-6:
             scale /= 2
-        theta = theta - scale * step
+            trial = theta - scale * step
+        theta, value = trial, reached
     return float(theta[0]), float(theta[1])
+
+
+def falling(values: Float[Tensor, " n"], weights: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """The nearest sequence that never rises, by pooling adjacent violators.
+
+    Args:
+        values: In their order.
+        weights: Weight of each in the sum of squares, > 0.
+
+    Returns:
+        Sequence that minimises the sum of weights * (it - values)^2 among those that never rise; float64.
+
+    Example:
+        >>> falling(torch.tensor([3.0, 1.0, 2.0]), torch.ones(3)).tolist()
+        [3.0, 1.5, 1.5]
+    """
+    pools: list[tuple[float, float, int]] = []  # mean, weight, how many
+    for value, weight in zip(values.double().tolist(), weights.double().tolist(), strict=True):
+        pool = (value, weight, 1)
+        while pools and pools[-1][0] < pool[0]:
+            mean, mass, count = pools.pop()
+            total = mass + pool[1]
+            pool = ((mean * mass + pool[0] * pool[1]) / total, total, count + pool[2])
+        pools.append(pool)
+    return torch.tensor([mean for mean, _, count in pools for _ in range(count)], dtype=torch.float64)

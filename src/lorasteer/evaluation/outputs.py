@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lorasteer.core.statistics import label_confidence
 from lorasteer.errors import DataError
 
 
@@ -56,6 +57,16 @@ class Predictions:
     def correct(self) -> Bool[Tensor, " n"]:
         """Whether the largest logit is the true class."""
         return self.logits.argmax(-1) == self.labels
+
+    @cached_property
+    def probabilities(self) -> Float[Tensor, "n classes"]:
+        """Softmax of the logits, float64; several metrics start from it."""
+        return self.logits.double().softmax(-1)
+
+    @cached_property
+    def of_label(self) -> Float[Tensor, " n"]:
+        """Probability of the true class, float64."""
+        return label_confidence(self.logits, self.labels)
 
     @cached_property
     def finite(self) -> bool:

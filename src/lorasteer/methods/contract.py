@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from lorasteer.changes import Change
 from lorasteer.errors import PlanError
 from lorasteer.methods.course import Course, Start
+from lorasteer.methods.dialling import dialled
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.methods.starting import check_start
 from lorasteer.records import Plan, first_problem
@@ -128,4 +129,7 @@ def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = (), 
     settings = settings_of(plan.method, dict(plan.settings))
     if start is not None:
         check_start(plan, settings, start, material.base)
-    return METHODS[plan.method].factory(settings).unlearn(material, plan, Course(observers, start))
+    change = METHODS[plan.method].factory(settings).unlearn(material, plan, Course(observers, start))
+    # a training that was cut short keeps what it made; on top of other changes the promise would be about all of them together
+    whole = change.record.training.reason not in {"stopped", "diverged"} and material.ground is None
+    return dialled(material, plan, change) if plan.dial_to is not None and whole else change

@@ -3,7 +3,9 @@
 from lorasteer.records.base import Record as Record
 from lorasteer.records.base import Settings as Settings
 from lorasteer.records.base import first_problem as first_problem
+from lorasteer.records.calibration import Calibration as Calibration
 from lorasteer.records.calibration import CalibrationPoint as CalibrationPoint
+from lorasteer.records.calibration import Curve as Curve
 from lorasteer.records.calibration import TargetKind as TargetKind
 from lorasteer.records.change import ChangeRecord as ChangeRecord
 from lorasteer.records.change import TrainingNotes as TrainingNotes

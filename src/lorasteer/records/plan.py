@@ -26,6 +26,9 @@ class Plan(Record):
     """Where to stop: target no longer recognised, or indistinguishable from unseen examples."""
     strength: Annotated[float, Field(ge=0, le=1.5)] = 1.0
     """Strength the finished change is applied at; 0 leaves the base as it is."""
+    dial_to: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the base's accuracy on the forget set that shall be left: the finished change takes the strength that leaves it;
+    None keeps `strength`."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of everything random."""
     because: tuple[str, ...] = ()

@@ -74,3 +74,6 @@ class Request(Record):
     `auto` takes `remove` when the target is a class or a predicate, `match-unseen` for ids and random samples."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of everything random in this request."""
+    calibrated: bool = False
+    """Whether intensity shall mean the forgetting it promises: settings by what earlier runs on this base achieved, and the
+    strength of the change chosen on the forget set. Off, it means the settings of the table, whatever came before."""

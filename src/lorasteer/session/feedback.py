@@ -12,7 +12,6 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from lorasteer.evaluation import Outputs, Predictions, Spread
 from lorasteer.evaluation.table import cell
@@ -245,16 +244,12 @@ def _largest(before: Predictions, after: Predictions) -> list[tuple[float, int]]
     """The largest shifts of the probability of the true class, with their places."""
     if not len(after) or not before.finite or not after.finite:
         return []
-    shifts = (_of_label(after) - _of_label(before)).abs()
+    shifts = (after.of_label - before.of_label).abs()
     most, places = shifts.topk(min(SHOWN, len(shifts)))
     return [(shift, place) for shift, place in zip(most.tolist(), places.tolist(), strict=True) if shift > 0]
 
 
-def _of_label(said: Predictions) -> Tensor:
-    return said.logits.double().softmax(-1).gather(1, said.labels[:, None])[:, 0]
-
-
 def _answer(said: Predictions, place: int, names: Sequence[str]) -> tuple[str, float]:
     """The class an example is given, and how surely."""
-    sure, answer = said.logits[place].double().softmax(-1).max(0)
+    sure, answer = said.probabilities[place].max(0)
     return names[int(answer)], float(np.clip(sure.item(), 0, 1))

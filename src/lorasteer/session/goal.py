@@ -65,8 +65,8 @@ class Part(Record):
         """
         if self.name == "forget":
             return f"{100 * self.value:.1f} % of the target is still recognised (at most {100 * self.limit:.1f} %)"
-        who = "retained examples lose" if self.name == "retain" else "the rest of the target loses"
-        return f"{who} {_points(self.value)} (at most {_points(self.limit)})"
+        who = "retained examples: " if self.name == "retain" else "the rest of the target: "
+        return f"{who}{_points(abs(self.value))} {'gained' if self.value < 0 else 'lost'} (at most {_points(self.limit)} lost)"
 
     @property
     def miss_words(self) -> str:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from lorasteer.changes import Change, on_top
 from lorasteer.errors import StoreError, TrainingDiverged
 from lorasteer.evaluation import Outputs
-from lorasteer.records import Evaluation, Iteration
+from lorasteer.records import Calibration, Evaluation, Iteration
+from lorasteer.session.calibration import calibration_of, point_of
 from lorasteer.session.feedback import Feedback, Side, feedback_on
 from lorasteer.session.history import BASE
 from lorasteer.session.keeping import iteration_record
@@ -18,6 +19,7 @@ from lorasteer.session.orders import Task
 from lorasteer.session.past import Past
 from lorasteer.session.standing import PROGRAM, Detail, Standing
 from lorasteer.session.states import BUSY
+from lorasteer.tasks.activations import halting
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.training import Progress
@@ -66,10 +68,12 @@ class Loop(Standing):
 
         Raises:
             TrainingDiverged: The loss was not finite; nothing of it is kept.
+            Interrupted: The person stopped it before the first step.
         """
         if task.ready is not None:
             return task.ready
-        own = self.bench.unlearn(task.translation, [self._watch], start=task.start, beneath=task.beneath)
+        with halting(self.stopping.is_set):
+            own = self.bench.unlearn(task.translation, [self._watch], start=task.start, beneath=task.beneath)
         if own.record.training.reason == "diverged":
             raise TrainingDiverged(own.record.training.steps, 0)
         return on_top(self.bench.base, task.beneath, own)
@@ -134,4 +138,20 @@ class Loop(Standing):
     def decide(self, iteration: Iteration, change: Change) -> Iteration:
         """Keep the iteration and put the person in charge."""
         self.keep(iteration, change, why=iteration.note, detail={"did": iteration.action})
+        point = point_of(self.past, iteration)
+        if point is not None:
+            with contextlib.suppress(StoreError):  # the iteration is kept; a lesson less is no reason to fail
+                self.store.add_point(point)
         return iteration
+
+    def calibration(self) -> Calibration:
+        """What the runs in this store taught about intensities on this base; its `words` say it."""
+        return calibration_of(self.store, self.bench.base.digest)
+
+    def reset_calibration(self) -> int:
+        """Forget what the runs taught about intensities on this base, and return how many measured points that were.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return self.store.clear_points(self.bench.base.digest)

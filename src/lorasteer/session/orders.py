@@ -48,7 +48,7 @@ class Task:
 
 def begun(past: Past, request: Request, *, action: Action = "unlearn") -> Task:
     """A first request, or a try on the way to a goal: from the base, whatever is in force."""
-    return Task(action, request, past.bench.translate(request), BASE)
+    return Task(action, request, past.plan(request), BASE)
 
 
 def continued(past: Past) -> Task:
@@ -74,7 +74,7 @@ def adjusted(past: Past, request: Request) -> Task:
     if number == BASE:
         return replace(begun(past, request), action="adjust")
     head = past[number]
-    translation = past.bench.translate(request, others=[past.translation(other).splits for other in head.beneath])
+    translation = past.plan(request, [past.translation(other).splits for other in head.beneath])
     *beneath, own = past.parts(number)
     reason = _why_anew(past, head, request, translation.plan, own)
     start = None if reason else Start(own)
@@ -104,7 +104,7 @@ def added(past: Past, request: Request) -> Task:
     """
     number = past.history.head
     numbers, beneath = past.requests(number), past.parts(number)
-    translation = past.bench.translate(request, others=[past.translation(other).splits for other in numbers])
+    translation = past.plan(request, [past.translation(other).splits for other in numbers])
     method = translation.plan.method
     if not isinstance(settings_of(method, dict(translation.plan.settings)), AdapterSettings):
         raise SessionError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -11,11 +11,13 @@ from torch import Tensor
 from lorasteer.changes import Change, parts_of
 from lorasteer.errors import SessionError
 from lorasteer.evaluation import Outputs
-from lorasteer.records import Iteration
+from lorasteer.records import Iteration, Request
+from lorasteer.session.calibration import calibration_of
 from lorasteer.session.history import History
 from lorasteer.session.workbench import Workbench
 from lorasteer.steer.translate import Translation
 from lorasteer.store import RunStore
+from lorasteer.tasks.splits import Splits
 
 T = TypeVar("T")
 AT_HAND = 8
@@ -66,6 +68,11 @@ class Past:
         """Take in a new iteration, which becomes the head."""
         self.history = self.history.grown(iteration.number, iteration.parent)
         self.iterations[iteration.number] = iteration
+
+    def plan(self, request: Request, others: Sequence[Splits] = ()) -> Translation:
+        """Translate a new request, by what earlier runs on this base achieved where it asks for that."""
+        learned = calibration_of(self.store, self.bench.base.digest) if request.calibrated else None
+        return self.bench.translate(request, others=others, calibration=learned)
 
     def __getitem__(self, number: int) -> Iteration:
         if number in self.iterations:

@@ -16,6 +16,7 @@ from lorasteer.evaluation import Context
 from lorasteer.records import Iteration, Request
 from lorasteer.session.found import End, Found
 from lorasteer.session.goal import Goal, Try, distance, judge
+from lorasteer.session.history import BASE
 from lorasteer.session.space import Space, asked, placed, propose, space_of
 from lorasteer.steer.intensity import reaching
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 STRENGTHS = (1.0, 0.25, 0.5, 0.75, 1.25, 1.5)
 """Strengths at which every try is looked at: they cost no training."""
-COUNTED = frozenset({"unlearn", "goal"})
-"""Actions whose iterations tell a search something: they began at the base."""
 
 
 def never() -> bool:
@@ -105,10 +104,11 @@ class Search:
                 self._judge(iteration)
 
     def _counts(self, iteration: Iteration) -> bool:
-        then, plan = iteration.request, iteration.plan
+        plan = iteration.plan
         same = (iteration.splits, plan.weights, plan.aim, plan.seed, plan.method) == self._identity()
         by_hand = all(plan.settings.get(name) == value for name, value in self.request.settings.items())
-        return iteration.action in COUNTED and same and by_hand and not iteration.interrupted and then.intensity > 0
+        begun = iteration.parent == BASE and iteration.change.strength == 1 and not iteration.interrupted
+        return begun and same and by_hand and iteration.request.intensity > 0
 
     def _identity(self) -> tuple[object, ...]:
         plan = self.translation.plan
@@ -221,4 +221,5 @@ def seek(
     layers: Sequence[tuple[str, ...]] = (), until: Callable[[], bool] = never,
 ) -> Found:  # fmt: skip
     """Search for a plan that reaches a goal, as `Session.seek` does."""
-    return Search(session, request, goal or Goal(), budget or Budget(), layers, until).run()
+    plain = request.model_copy(update={"calibrated": False})  # what a try is to leave is judged, not promised
+    return Search(session, plain, goal or Goal(), budget or Budget(), layers, until).run()

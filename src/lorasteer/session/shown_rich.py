@@ -39,7 +39,7 @@ def metrics(lines: Sequence[Line], *, parent: str = "parent", now: str = "now") 
     if not lines:
         return Text("Nothing is forgotten yet.", style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    table.add_column("metric", overflow="ellipsis", no_wrap=True)
+    table.add_column("metric")
     columns = {"base": "base", "parent": parent, "now": now, "retrained": "retrained ± floor"}
     shown = {name: title for name, title in columns.items() if any(getattr(line, name) for line in lines)}
     for title in shown.values():

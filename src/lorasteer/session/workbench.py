@@ -22,7 +22,7 @@ from lorasteer.errors import PlanError
 from lorasteer.evaluation import Context, Outputs, Spread, evaluate, noise_floor, verdict
 from lorasteer.methods import METHODS, Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Evaluation, Plan, Request
+from lorasteer.records import Calibration, Evaluation, Plan, Request
 from lorasteer.session.answers import Question, key_of
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
@@ -99,18 +99,21 @@ class Workbench:
         self._memory = Memory(self.base, inputs, folder, self.memory_budget)
         self._holdout = holdout_for(self.base.record, self.data)
 
-    def translate(self, request: Request, *, others: Sequence[Splits] = ()) -> Translation:
+    def translate(
+        self, request: Request, *, others: Sequence[Splits] = (), calibration: Calibration | None = None
+    ) -> Translation:
         """Splits and plan for a request.
 
         Args:
             request: What to forget.
             others: Splits of requests that are in force beside it; what they forget is neither forgotten nor retained here.
+            calibration: What earlier runs on this base achieved, for a calibrated request.
 
         Raises:
             RequestError: The target or direction selects nothing usable.
             PlanError: The method or a setting does not fit.
         """
-        translation = translate(request, self.data, self._holdout, features=self._features)
+        translation = translate(request, self.data, self._holdout, features=self._features, calibration=calibration)
         splits = beside(translation.splits, others)
         plan = translation.plan.model_copy(update={"splits": splits.digest})
         return self._fitted(request, replace(translation, splits=splits, plan=plan))

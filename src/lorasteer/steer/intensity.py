@@ -49,7 +49,8 @@ TABLE = (
 
 _OF_ADAPTERS = frozenset({"epochs", "learning_rate", "rank", "retain"})
 _LOGARITHMIC = frozenset({"learning_rate"})
-_COLUMNS = tuple(column.name for column in fields(Level))[1:]
+COLUMNS = tuple(column.name for column in fields(Level))[1:]
+"""The settings that an intensity governs, by name."""
 
 
 def level(intensity: float) -> Level:
@@ -72,7 +73,7 @@ def level(intensity: float) -> Level:
     below, above = TABLE[max(high - 1, 0)], TABLE[high]
     gap = above.intensity - below.intensity
     part = (intensity - below.intensity) / gap if gap else 0.0
-    values: dict[str, Any] = {name: _between(name, getattr(below, name), getattr(above, name), part) for name in _COLUMNS}
+    values: dict[str, Any] = {name: _between(name, getattr(below, name), getattr(above, name), part) for name in COLUMNS}
     return Level(intensity, **values)
 
 
@@ -132,15 +133,15 @@ def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str])
         {'margin': 0.3, 'epochs': 8, 'rank': 8}
     """
     values = asdict(level(intensity))
-    own = {name for name in _COLUMNS if not _is_on(defaults.get(name))}
+    own = {name for name in COLUMNS if not _is_on(defaults.get(name))}
     own |= set() if "rank" in defaults else _OF_ADAPTERS
     own |= {"retain"} & set(needs)
-    return {name: values[name] for name in _COLUMNS if name not in own}
+    return {name: values[name] for name in COLUMNS if name not in own}
 
 
 def markdown() -> str:
     """The table for the documentation, one row for each knot."""
-    heads = ["intensity", *_COLUMNS]
+    heads = ["intensity", *COLUMNS]
     lines = ["| " + " | ".join(f"`{head}`" for head in heads) + " |", "| " + " | ".join("---:" for _ in heads) + " |"]
     lines += ["| " + " | ".join(f"{getattr(row, head):g}" for head in heads) + " |" for row in TABLE]
     return "\n".join(lines) + "\n"

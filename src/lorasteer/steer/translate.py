@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from lorasteer.errors import PlanError, choices
-from lorasteer.records import Plan, Request, Target, first_problem
+from lorasteer.records import Calibration, Plan, Request, Target, TargetKind, first_problem
 from lorasteer.registry import Entry, Registry
 from lorasteer.steer import intensity
 from lorasteer.steer.direction import Features, Weighing, Weights, weigh
@@ -79,6 +79,7 @@ def translate(
     features: Features | None = None,
     methods: Registry[Any] | None = None,
     task: str = "vision",
+    calibration: Calibration | None = None,
 ) -> Translation:
     """Translate what a person asks for into what a method does.
 
@@ -89,6 +90,7 @@ def translate(
         features: Features of the base model, `features(part, positions)` -> [n, d]; for directions from example ids.
         methods: Registered methods; the built-in and installed ones when left out.
         task: Kind of material, which the method must be made for.
+        calibration: What earlier runs on this base achieved; it counts where the request is calibrated.
 
     Returns:
         Splits and plan; the same request on the same data gives the same plan.
@@ -102,7 +104,8 @@ def translate(
     _check_task(entry, registry, task)
     chosen = choose(request.target, data, request.seed, holdout=holdout)
     splits = make_splits(chosen.train, chosen.test, holdout, data=data.digest, wording=chosen.wording)
-    settings = _settings(request, entry)
+    table = _on_table(request, entry, calibration)
+    settings = _settings(table, entry)
     _check_needs(entry, registry, _Situation(request, data, splits, settings))
     weighing = None if request.direction is None else weigh(request.direction, data, splits, features)
     plan = Plan(
@@ -112,11 +115,46 @@ def translate(
         weights=None if weighing is None else tuple(weighing.weights.tolist()),
         aim=_aim(request),
         strength=0.0 if request.intensity == 0 else 1.0,
+        dial_to=intensity.promised(request.intensity) if _dials(request) else None,
         seed=request.seed,
-        because=tuple(_reasons(request, entry, chosen, splits, weighing)),
+        because=(*_reasons(table, entry, chosen, splits, weighing), *_calibrated(request, table, entry, calibration)),
     )
     wording = chosen.wording if weighing is None else f"{chosen.wording}, along {weighing.wording}"
     return Translation(splits, plan, wording, weighing)
+
+
+def kind_of(request: Request) -> TargetKind:
+    """What kind of target a request names, for its calibration."""
+    if request.direction is not None or request.target.where:
+        return "inside"
+    return "class" if request.target.classes else "samples"
+
+
+def _dials(request: Request) -> bool:
+    return request.calibrated and request.intensity > 0 and _aim(request) == "remove"
+
+
+def _on_table(request: Request, entry: Entry[Any], calibration: Calibration | None) -> Request:
+    """The request with an intensity of the table that achieved what its own promises."""
+    curve = calibration.curve(kind_of(request), entry.name) if calibration and _dials(request) else None
+    if curve is None:
+        return request
+    found = curve.intensity_for(intensity.promised(request.intensity), near=request.intensity)
+    return request.model_copy(update={"intensity": found})
+
+
+def _calibrated(request: Request, table: Request, entry: Entry[Any], calibration: Calibration | None) -> tuple[str, ...]:
+    if not request.calibrated:
+        return ()
+    if not _dials(request):
+        return ("Not calibrated: intensity promises a share of forgetting only above 0 and with the aim remove.",)
+    curve = calibration.curve(kind_of(request), entry.name) if calibration else None
+    promise = f"Calibrated: intensity {request.intensity:g} promises to leave {100 * intensity.promised(request.intensity):g} %"
+    learned = "nothing was measured on this base yet"
+    if curve is not None:
+        count = f"rounds measured on this base: {curve.points}"
+        learned = f"of the table, intensity {table.intensity:g} is enough for that ({count})"
+    return (f"{promise}; {learned}. The strength is chosen on the forget set.",)
 
 
 def _registered() -> Registry[Any]:

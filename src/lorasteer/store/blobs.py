@@ -19,9 +19,8 @@ from lorasteer.records import ChangeRecord, Record
 from lorasteer.store.disk import cannot_write, flush, flush_tree, size_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lorasteer.changes import Change
+    from lorasteer.tasks.tensors import NamedTensors, Tensors
 
 FOLDER, MANIFEST, RESUME = "blobs", "manifest.json", "resume.safetensors"
 UNFINISHED = ".new-"
@@ -68,7 +67,7 @@ class Blobs:
         record = change.record
         return self._keep(change.write, kind=record.kind, base=record.base, numbers=record.tensors)
 
-    def keep_resume(self, tensors: Mapping[str, Tensor], base: str) -> str:
+    def keep_resume(self, tensors: NamedTensors, base: str) -> str:
         """Keep what a training goes on from and return the blob's name.
 
         Raises:
@@ -162,7 +161,7 @@ class Blobs:
             )
         return READERS[record.kind](record, folder)
 
-    def resume(self, name: str, base: str) -> dict[str, Tensor]:
+    def resume(self, name: str, base: str) -> Tensors:
         """What a training goes on from.
 
         Raises:

@@ -18,10 +18,9 @@ from lorasteer.store.lock import WriterLock, lock_of
 from lorasteer.store.older import older_runs, take_in
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lorasteer.changes import Change
     from lorasteer.tasks.base import Base
+    from lorasteer.tasks.tensors import Tensors
 
 WAIT = 5.0
 """Seconds that a single write waits for another process that writes just now."""
@@ -165,7 +164,7 @@ class RunReader:
             check_base(change.record, base)
         return change
 
-    def resume(self, name: str, number: int | None = None) -> dict[str, Tensor] | None:
+    def resume(self, name: str, number: int | None = None) -> Tensors | None:
         """What the training of an iteration goes on from; None where it cannot go on.
 
         Raises:

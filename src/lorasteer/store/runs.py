@@ -17,9 +17,8 @@ from lorasteer.store.checking import Problem, problems_of
 from lorasteer.store.reading import RunReader, id_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lorasteer.changes import Change
+    from lorasteer.tasks.tensors import NamedTensors
 
 Detail = Mapping[str, JsonValue]
 
@@ -70,7 +69,7 @@ class RunStore(RunReader):
             rows.add_run(connection, run, actor=actor)
 
     def add_iteration(
-        self, run_id: str, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None = None, *, state: str,
+        self, run_id: str, iteration: Iteration, change: Change, resume: NamedTensors | None = None, *, state: str,
         actor: str, action: str, why: str = "", detail: Detail | None = None,
     ) -> Event:  # fmt: skip
         """Keep an iteration with its numbers, make it the head, and log it: all of it or nothing.
@@ -101,9 +100,7 @@ class RunStore(RunReader):
                 detail = {**(detail or {}), **facts}
                 return rows.add_event(connection, run.id, actor=actor, action=action, why=why, detail=detail)
 
-    def _keep(
-        self, run: RunRecord, iteration: Iteration, change: Change, resume: Mapping[str, Tensor] | None
-    ) -> tuple[str, str | None]:
+    def _keep(self, run: RunRecord, iteration: Iteration, change: Change, resume: NamedTensors | None) -> tuple[str, str | None]:
         """Write the blobs of an iteration, whose record must be that of this change and of this run's base."""
         if iteration.change != change.record:
             raise ValueError(f"iteration {iteration.number} describes another change than the one that was given")
@@ -115,7 +112,7 @@ class RunStore(RunReader):
         kept = self._blobs.keep_change(change)
         return kept, None if resume is None else self._blobs.keep_resume(resume, change.record.base)
 
-    def add(self, kept: Snapshot, change: Change, resume: Mapping[str, Tensor] | None = None, *, actor: str) -> None:
+    def add(self, kept: Snapshot, change: Change, resume: NamedTensors | None = None, *, actor: str) -> None:
         """Keep a run with its first iteration, in one transaction.
 
         Raises:

@@ -2,17 +2,20 @@
 
 Remembered rows are keyed by the digest of the base, of the data and of the cut, so nothing stale is ever read. Rows lie in memory
 up to a budget, or in a folder when one is given or the budget is passed. Examples are pushed through in blocks of one fixed size,
-the last one filled up, so the numbers of an example do not depend on which others were asked for with it.
+the last one filled up, so the numbers of an example do not depend on which others were asked for with it. Between two blocks a
+person may halt the work; what was computed by then stays remembered.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from lorasteer.errors import PlanError
+from lorasteer.errors import Interrupted, PlanError
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Cut, Rows, find_cut, record
@@ -31,6 +34,21 @@ from lorasteer.tasks.splits import Index, Part
 MEMORY_BUDGET = 1 << 30  # bytes
 BLOCK = 128  # examples per forward pass of the frozen part
 _PROBE = 4
+_HALT: ContextVar[Callable[[], bool]] = ContextVar("halt", default=lambda: False)
+
+
+@contextlib.contextmanager
+def halting(asked: Callable[[], bool]) -> Iterator[None]:
+    """While the block runs, in this thread, rows that are not remembered yet are computed only until `asked` says so.
+
+    Raises:
+        Interrupted: It said so while rows were computed.
+    """
+    token = _HALT.set(asked)
+    try:
+        yield
+    finally:
+        _HALT.reset(token)
 
 
 class Inputs(Protocol):
@@ -99,6 +117,7 @@ class Activations:
         if len(missing):
             started = time.perf_counter()
             for start in range(0, len(missing), BLOCK):
+                _check_halt(start, len(missing))
                 block = missing[start : start + BLOCK]
                 store.append(block, self._compute(part, block))
             self.seconds += time.perf_counter() - started
@@ -133,6 +152,14 @@ class Activations:
     def key(self) -> str:
         """Name of these rows: digest of base, data and cut."""
         return hashlib.sha256(f"{self.base.digest} {self.inputs.digest} {self.cut.boundary}".encode()).hexdigest()[:32]
+
+
+def _check_halt(done: int, of: int) -> None:
+    if _HALT.get()():
+        raise Interrupted(
+            f"stopped while {of} examples went through the frozen part; {done} of them stay remembered. "
+            "Do the same again to go on."
+        )
 
 
 @dataclass

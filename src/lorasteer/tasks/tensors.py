@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from lorasteer.errors import StoreError, WeightsError
 
 Tensors = dict[str, Tensor]
+NamedTensors = Mapping[str, Tensor]
+"""The same, to read only."""
 
 
 def digest_of(tensors: Mapping[str, Tensor], *, extra: str = "") -> str:

@@ -17,8 +17,10 @@ from lorasteer.session import shown_rich
 from lorasteer.session.shown import Branch
 from lorasteer.tasks.training import Progress
 
-WIDE = 112
+WIDE = 132
 """Columns from which on the tree stands beside the table."""
+FIGURES = 88
+"""Columns that the table needs with everything in it."""
 FOOT = 7
 BAR = 30
 HELP = (
@@ -93,7 +95,7 @@ def _body(body: Layout, view: View, moment: Moment, *, wide: bool, height: int) 
     words = _help(moment.offered) if moment.helping else Text("\n".join(f"· {word}" for word in view.words))
     story = Group(shown_rich.tree(window(view.branches, max(3, room))), Text(), words)
     if wide:
-        body.split_row(Layout(figures, ratio=5), Layout(Panel(story, box=box.SIMPLE, padding=(1, 0, 0, 1)), ratio=5))
+        body.split_row(Layout(figures, size=FIGURES), Layout(Panel(story, box=box.SIMPLE, padding=(1, 0, 0, 1))))
     else:
         body.split_column(Layout(figures, size=len(view.lines) + 6), Layout(story))
 

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lorasteer.core.statistics import label_confidence, label_log_odds, logistic_regression, rank_auc
+from lorasteer.core.statistics import label_log_odds, logistic_regression, rank_auc
 from lorasteer.evaluation.metric import METRICS, Reading
 from lorasteer.evaluation.outputs import Context, Outputs, Predictions
 
@@ -130,7 +130,7 @@ def _balance(labels: Int[Tensor, " n"], like: Int[Tensor, " m"]) -> Float[Tensor
 
 def _paper_sides(outputs: Outputs) -> tuple[Scores, Scores, Scores, str]:
     """Confidences on forget, retain and test, and why the attack cannot be trained if so."""
-    forget, retain, test = (label_confidence(said.logits, said.labels) for said in (outputs.forget, outputs.retain, outputs.test))
+    forget, retain, test = (said.of_label for said in (outputs.forget, outputs.retain, outputs.test))
     short = [name for name, side in (("retain", retain), ("test", test)) if len(side) < 2]
     return forget, retain, test, f"the attack needs two examples in {' and '.join(short)}" if short else ""
 

@@ -12,7 +12,7 @@ from lorasteer.evaluation.outputs import Context, Predictions
 
 def confidence(said: Predictions) -> Float[Tensor, " n"]:
     """Largest probability of each example, 1 / classes … 1, float64."""
-    return said.logits.double().softmax(-1).amax(-1)
+    return said.probabilities.amax(-1)
 
 
 def mean_confidence(said: Predictions, part: str, note: str = "") -> Reading:
