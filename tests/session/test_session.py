@@ -23,6 +23,7 @@ from lorasteer.errors import (
 )
 from lorasteer.records import Event, Target
 from lorasteer.session import Session, Workbench
+from lorasteer.session.past import AT_HAND
 from lorasteer.store import RunStore
 from lorasteer.tasks.training import Progress
 from tests.support.digits import bench, digits, small_base
@@ -377,3 +378,24 @@ def test_retrained_models_are_asked_for_once_and_compared_with(tmp_path: Path) -
     assert session.dial(0.5).value("kl_to_retrained_forget") is not None
     floors = {d.name: d.floor for d in session.report().differences}
     assert floors["kl_to_retrained_forget"] == pytest.approx(second.floor["kl_to_retrained_forget"][1])
+
+
+def test_what_is_no_longer_at_hand_is_read_again(session: Session) -> None:
+    shown = session.dial(0.5)
+    for step in range(AT_HAND + 1):
+        session.commit(step / 10)
+    assert 1 not in session.past.change.held
+    assert len(session.past.outputs.held) == AT_HAND
+    session.go(1)
+    assert session.dial(0.5) == shown
+    assert session.report(1).after == 1
+
+
+def test_a_file_of_ids_that_has_changed_is_noticed(tmp_path: Path) -> None:
+    path, ids = tmp_path / "ids.txt", digits().train.ids[:40].tolist()
+    path.write_text("\n".join(ids))
+    session = begin(tmp_path)
+    session.start(quick(target=Target(ids_file=str(path))))
+    path.write_text("\n".join(ids[20:]))
+    with refuses(SessionError, "iteration 1 was made on splits", "or a file of ids, has changed"):
+        again(session).continue_()

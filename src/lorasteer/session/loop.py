@@ -138,6 +138,8 @@ class Loop(Standing):
     def decide(self, iteration: Iteration, change: Change) -> Iteration:
         """Keep the iteration and put the person in charge."""
         self.keep(iteration, change, why=iteration.note, detail={"did": iteration.action})
+        # at hand for the dial, without the state of its training, which is read when it is gone on from
+        self.past.change.hold(iteration.number, change.at(change.record.strength))
         point = point_of(self.past, iteration)
         if point is not None:
             with contextlib.suppress(StoreError):  # the iteration is kept; a lesson less is no reason to fail

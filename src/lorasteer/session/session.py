@@ -36,7 +36,21 @@ def no_retrained(splits: Splits) -> Sequence[Base]:
 
 
 class Session(Loop):
-    """One run that a person steers. Made by `begin` or `open`; while it is open, no other process writes to its store."""
+    """One run that a person steers. Made by `begin` or `open`; while it is open, no other process writes to its store.
+
+    It may be used in a `with` statement, which closes it: another process may write then, and `open` finds it as it was.
+
+    Attributes:
+        id: Id of the run.
+        state: Where it stands: `idle`, `unlearning`, `evaluating`, `reviewing` or `closed`.
+        allowed: What a person may do now.
+        head: The iteration in force; 0 is the untouched base.
+        current: Its record; None while that is the base.
+        change: Its change; None while that is the base.
+        iterations: All iterations in the order in which they were made.
+        history: The tree that they form.
+        listeners: Called with every line of the log as it is written, and with every training step.
+    """
 
     @classmethod
     def begin(

@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from lorasteer.changes import AdapterChange, Change, compose
 from lorasteer.changes.adapter import Dialled
 from lorasteer.errors import PlanError
-from lorasteer.evaluation import Context, Outputs, Spread, evaluate, noise_floor, verdict
+from lorasteer.evaluation import Context, Outputs, evaluate, noise_floor, verdict
 from lorasteer.methods import METHODS, Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Calibration, Evaluation, Plan, Request
+from lorasteer.records import Calibration, Evaluation, Request
 from lorasteer.session.answers import Question, key_of
+from lorasteer.session.round import Round as Round
+from lorasteer.session.round import ending
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
 from lorasteer.tasks.base import Base, save_base
@@ -36,39 +38,6 @@ from lorasteer.tasks.vision.data import ImageData
 
 QUESTIONS = 4  # requests whose examples are held ready to be asked about
 _FIRST_RETRAIN_SEED = 1000
-
-
-@dataclass(frozen=True)
-class Round:
-    """One pass of the loop: what was asked, what was planned, what came of it.
-
-    Args:
-        request: What a person asked for.
-        translation: Splits and plan made of it.
-        change: What unlearning made.
-        evaluations: Measurements of the base, each retrained model, and the model with the change in force, in that order.
-        outputs: What the model with the change in force says.
-        floor: Spread between retrained models; empty with fewer than two.
-        remarks: What a reader of the numbers should not miss.
-    """
-
-    request: Request
-    translation: Translation
-    change: Change
-    evaluations: tuple[Evaluation, ...]
-    outputs: Outputs = field(repr=False, compare=False)
-    floor: dict[str, Spread] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def plan(self) -> Plan:
-        """The plan that was carried out."""
-        return self.translation.plan
-
-    @property
-    def now(self) -> Evaluation:
-        """Measurements of the model with the change in force."""
-        return self.evaluations[-1]
 
 
 @dataclass
@@ -228,7 +197,7 @@ class Workbench:
         known, now = self.look(translation, retrained=retrained), self.evaluate(outputs, translation, retrained=retrained)
         floor = dict(noise_floor(known[1:])) if len(known) > 2 else {}
         remarks = verdict(now, aim=translation.plan.aim, retrained=known[1] if retrained else None, floor=floor or None)
-        return Round(request, translation, change, (*known, now), outputs, floor, (*_ending(change), *remarks))
+        return Round(request, translation, change, (*known, now), outputs, floor, (*ending(change), *remarks))
 
     def evaluate(self, outputs: Outputs, translation: Translation, *, retrained: Sequence[Base] = ()) -> Evaluation:
         """Measure outputs alone, compared with the base and the retrained models."""
@@ -300,17 +269,6 @@ class Workbench:
         """Features of the base: what its last layer reads."""
         rows: list[Tensor] = self._memory.before(classifier_head(self.base.model)[-1:]).rows(part, index)
         return np.asarray(torch.cat([row.flatten(1) for row in rows], 1).numpy())
-
-
-def _ending(change: Change) -> tuple[str, ...]:
-    """What to say of a training that did not end as planned."""
-    notes = change.record.training
-    if notes.reason != "diverged":
-        return ()
-    return (
-        f"the loss was not finite after step {notes.steps}; the state of step {notes.kept_step} was kept. "
-        "Lower the learning rate or the intensity and run again.",
-    )
 
 
 def retrain_seeds(seed: int, count: int) -> tuple[int, ...]:
