@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lorasteer.changes import AdapterChange, ComposedChange, parts_of
 from lorasteer.errors import SessionError
+from lorasteer.export import adapter_difference
 from lorasteer.records import Target
 from lorasteer.session import Session
+from lorasteer.session.script import take_away
 from lorasteer.session.sequence import effects
 from tests.support.digits import SEVEN, bench, digits, request, small_base
 from tests.support.errors import refuses
@@ -178,3 +181,9 @@ def test_a_target_asked_for_twice_is_one_target(tmp_path: Path) -> None:
     found = effects(session.past)
     assert [len(step.targets) for step in found.steps] == [1, 1, 1, 1]
     assert all(step.targets[0].forgotten == (step.number > 0) for step in found.steps)
+
+
+def test_two_targets_leave_the_session_as_one_adapter(session: Session, tmp_path: Path) -> None:
+    folder = take_away(session, tmp_path / "out", 2)
+    pixels = bench().inputs.batch("test", np.arange(20))
+    assert adapter_difference(session.past.change(2), small_base(), folder, pixels) < 1e-4

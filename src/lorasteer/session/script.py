@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lorasteer import export
+from lorasteer.changes import ComposedChange, compose
 from lorasteer.errors import SessionError
 from lorasteer.evaluation.table import cell
 from lorasteer.records import Evaluation, Event, Record, Request, Snapshot
@@ -204,7 +205,9 @@ def take_away(session: Session, folder: Path, number: int | None = None, *, merg
     if merged:
         export.export_merged(change, session.bench.base, folder)
     else:
-        export.export_adapter(change, folder)
+        # adapters of several targets, kept apart in the session, leave it as one
+        joined = compose(session.bench.base, [change]) if isinstance(change, ComposedChange) else change
+        export.export_adapter(joined, folder)
     export.write_report(Snapshot(run=session.store.load(session.id), iteration=iteration), folder)
     return folder
 
