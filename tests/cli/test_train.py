@@ -100,7 +100,7 @@ def test_a_folder_of_transformers(run: Run, tmp_path: Path) -> None:
     found = run("train", "digits", "--model", vit, "--as-is", "--out", tmp_path / "base", "--json").json
     assert found["base"]["preprocess"] == {"mean": [0.5], "std": [0.25]}
     done = run("unlearn", tmp_path / "base", "--forget", "7", "--method", "logit-mask", "--json").json
-    assert done["run"]["plan"]["method"] == "logit-mask"
+    assert done["iteration"]["plan"]["method"] == "logit-mask"
 
 
 def test_pickled_and_truncated_weights(run: Run, tmp_path: Path) -> None:
