@@ -205,6 +205,16 @@ def test_a_script_that_cannot_be_done_starts_nothing(run: Run, base: Path, home:
     assert not home.exists()
 
 
+def test_events_go_to_a_tracker_that_is_named(run: Run, base: Path, home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    path = tmp_path / "steps.toml"
+    path.write_text('[[step]]\naction = "start"\n')
+    words = ("--forget", "7", *QUICK, "--script", path)
+    assert run("steer", base, *words, "--track", "tensorboard").code == 0
+    assert list((home / "runs" / "tracked").rglob("events.out.tfevents*"))
+    run("steer", base, *words, "--track", "nobody").refused("nobody", "tensorboard")
+
+
 def test_nothing_to_open_is_refused(run: Run, script: Path) -> None:
     run("steer", "--script", script, "--forget", "7").refused("no base model is named")
     run("steer", "--resume", "nothing", "--script", script).refused("no run 'nothing'")
