@@ -128,13 +128,13 @@ def test_a_whole_session_by_hand(base: Path, home: Path, tmp_path: Path, termina
 
 def test_interrupt_keeps_what_was_learned_and_ctrl_c_twice_leaves(base: Path, home: Path, terminals: list[Terminal]) -> None:
     store = RunStore(home / "runs")
-    slow = ("--set", "epochs=100000", "--set", "stop_at=0", "--set", "retain=0")
-    terminal = Terminal("steer", base, "--where", "class == 7 and ink > 0", "--method", "lora-finetune", *slow[:2])
+    long = ("--method", "lora-finetune", "--set", "epochs=1000", "--set", "learning_rate=1e-6")  # it will not forget by itself
+    terminal = Terminal("steer", base, "--forget", "7", *long)
     terminals.append(terminal)
     terminal.sees("start")
     terminal.type("\r")
     terminal.wait(lambda: state(store)[0] == "unlearning")
-    terminal.sees("step 2")
+    terminal.sees("of at most")
     terminal.type("c")
     terminal.sees("cannot continue now")
     terminal.type("i")
@@ -203,6 +203,16 @@ def test_a_script_that_cannot_be_done_starts_nothing(run: Run, base: Path, home:
     run("steer", base, "--forget", "7", "--script", path).refused("step 3 (continue)", "untouched base", "Possible now: adjust")
     run("steer", base, "--script", path).refused("step 1 (start)", "no target")
     assert not home.exists()
+
+
+def test_events_go_to_a_tracker_that_is_named(run: Run, base: Path, home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    path = tmp_path / "steps.toml"
+    path.write_text('[[step]]\naction = "start"\n')
+    words = ("--forget", "7", *QUICK, "--script", path)
+    assert run("steer", base, *words, "--track", "tensorboard").code == 0
+    assert list((home / "runs" / "tracked").rglob("events.out.tfevents*"))
+    run("steer", base, *words, "--track", "nobody").refused("nobody", "tensorboard")
 
 
 def test_nothing_to_open_is_refused(run: Run, script: Path) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lorasteer.tasks.splits import Splits
     from lorasteer.tasks.training import Observer
 
+TRACKED = "tracked"
+"""Folder in the store for trackers that write files."""
+
 
 def steer(
     base: Annotated[
@@ -54,6 +57,12 @@ def steer(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run; with --script, with the steps not done yet.")
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track", metavar="NAME", help="Send events and numbers to tensorboard, mlflow, wandb or trackio; repeatable."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What to call the run.")] = "",
     data: options.Data = None,
     store: options.Store = None,
@@ -68,8 +77,11 @@ def steer(
         lorasteer steer --resume 3f2a1c
     """
     from lorasteer.session.rehearsal import check_steps, read_script
+    from lorasteer.session.tracking import check_tracker, tracked
 
     _check_terminal(script, json=json)
+    for tracker in track or ():
+        check_tracker(tracker)
     ways = (forget, where, ids, ids_file, random)
     request = None
     if has_target(*ways):
@@ -89,7 +101,10 @@ def steer(
         return retrained_models(bench, splits, count=retrained, folders=compare, stage=stage)
 
     facts = {"actor": actor() if script is None else f"{actor()}, by script", "retrained": models}
-    with _session(bench, kept, resume, {"name": name, "base_folder": folder.resolve()}, facts) as session:
+    with (
+        _session(bench, kept, resume, {"name": name, "base_folder": folder.resolve()}, facts) as session,
+        tracked(session, track or (), kept.root / TRACKED),
+    ):
         if script:
             _play(session, steps, request, script, json=json)
         else:

@@ -43,6 +43,7 @@ def test_while_it_works_only_interrupting_is_offered() -> None:
     moment = Moment("unlearning", offered(("interrupt",), "unlearning", iterations=True), "adjust", Progress(3, 12, 1, 4, 0.5))
     text = drawn(moment)
     assert "step 3 of at most 12" in text
+    assert "cannot undo now" in drawn(Moment("unlearning", (), "adjust", Progress(3, 12, 1, 4, 0.5), "cannot undo now.", True))
     assert "interrupt" in text
     assert "commit" not in text
 

@@ -113,7 +113,7 @@ def _help(offered: Sequence[Key]) -> Text:
 
 
 def _foot(view: View | None, moment: Moment) -> RenderableType:
-    lines = [_strength(view), _status(moment), Text(), _bar(view, moment.offered), _line(moment)]
+    lines = [_strength(view), _progress(moment), _message(moment), _bar(view, moment.offered), _line(moment)]
     return Group(*lines)
 
 
@@ -127,15 +127,20 @@ def _strength(view: View | None) -> Text:
     )
 
 
-def _status(moment: Moment) -> Text:
-    """How far the work is, or what the last action had to say."""
-    if moment.doing:
-        text = Text(f"{moment.doing} …", style="yellow")
-        if moment.progress:
-            one = moment.progress
-            done = round(one.step / max(1, one.steps) * BAR)
-            text.append(f"  {'█' * done}{'░' * (BAR - done)} step {one.step} of at most {one.steps}, loss {one.loss:.3g}")
-        return text
+def _progress(moment: Moment) -> Text:
+    """How far the work is; empty when none is done."""
+    if not moment.doing:
+        return Text()
+    text = Text(f"{moment.doing} …", style="yellow")
+    if moment.progress:
+        one = moment.progress
+        done = round(one.step / max(1, one.steps) * BAR)
+        text.append(f"  {'█' * done}{'░' * (BAR - done)} step {one.step} of at most {one.steps}, loss {one.loss:.3g}")
+    return text
+
+
+def _message(moment: Moment) -> Text:
+    """What the last key had to say, also while work is done."""
     return Text(moment.message, style="red" if moment.error else "", overflow="ellipsis", no_wrap=not moment.error)
 
 
