@@ -29,7 +29,7 @@ from lorasteer.tasks.vision.data import Examples, ImageData
 STEPS_EPOCHS = 5
 RETAIN = 1000
 BATCHES = (64, 512)  # forget examples per step, and as many retained ones beside them; 64 is the default
-TURNS = 1
+TURNS = 3
 LATER = 5  # later rounds per turn
 PAUSE = 1.0  # seconds before each measurement, for what the one before left running
 SETTINGS = {"epochs": STEPS_EPOCHS, "retain": RETAIN, "stop_at": None, "learning_rate": 1e-3}
