@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ class Worker(Generic[T]):
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._answer: Callable[[], T] | None = None
+        self._answer: Future[T] | None = None
 
     @property
     def busy(self) -> bool:
@@ -25,15 +26,15 @@ class Worker(Generic[T]):
         """Begin a job; the one before must have been fetched."""
         assert self._thread is None
 
+        answer: Future[T] = Future()
+
         def work() -> None:
             try:
-                answer = job()
-                self._answer = lambda: answer
+                answer.set_result(job())
             except BaseException as error:  # whatever it is, the thread of the keys shall raise it
-                caught = error
-                self._answer = lambda: _raise(caught)
+                answer.set_exception(error)
 
-        self._answer = None
+        self._answer = answer
         self._thread = threading.Thread(target=work, name="lorasteer-work", daemon=True)
         self._thread.start()
 
@@ -52,8 +53,4 @@ class Worker(Generic[T]):
         """The answer of a job that is done; raises what the job raised."""
         assert self._answer is not None
         answer, self._thread, self._answer = self._answer, None, None
-        return answer()
-
-
-def _raise(error: BaseException) -> T:  # type: ignore[type-var] # never returns, so it fits any job
-    raise error
+        return answer.result()
