@@ -1,4 +1,4 @@
-"""Write constraints.txt: exact versions, taken from this environment, of all that lorasteer and its `dev` extra need.
+"""Write constraints.txt: exact versions, taken from this environment, of all that lorasteer and its extras to work on it need.
 
 Run after changing a dependency: `.venv/bin/python scripts/constraints.py`.
 """
@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
+EXTRAS = ("web", "umap", "dev")
 HEADER = "# Exact versions everything is tested with; written by scripts/constraints.py.\n"
 
 
@@ -37,7 +38,7 @@ def needed(requirements: list[str]) -> dict[str, str]:
         try:
             found = distribution(name)
         except PackageNotFoundError as error:
-            raise SystemExit(f"{name} is required but not installed here. Run pip install -e '.[dev]' first.") from error
+            raise SystemExit(f"{name} is required but not installed here. Run pip install -e '.[web,umap,dev]' first.") from error
         versions[name] = Version(found.version).public
         for wanted in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
             seen.add((name, wanted))
@@ -48,7 +49,8 @@ def needed(requirements: list[str]) -> dict[str, str]:
 def main() -> None:
     """Write constraints.txt beside pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    versions = needed([*project["dependencies"], *project["optional-dependencies"]["dev"]])
+    extras = project["optional-dependencies"]
+    versions = needed([*project["dependencies"], *(wanted for name in EXTRAS for wanted in extras[name])])
     lines = [f"{name}=={version}\n" for name, version in sorted(versions.items())]
     (ROOT / "constraints.txt").write_text(HEADER + "".join(lines))
 
