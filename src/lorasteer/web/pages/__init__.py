@@ -1,0 +1,1 @@
+"""The pages: library, workbench, compare, export."""
