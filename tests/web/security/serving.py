@@ -43,9 +43,9 @@ class Server:
 
     def browser(self) -> httpx.Client:
         """A client that holds a session's cookie, as a browser does."""
-        client = self.client(key=None, follow_redirects=False)
-        assert client.get("/", params={"token": self.tokens.once()}).status_code == 303
-        return client
+        with self.client(key=None) as login:
+            assert login.get("/", params={"token": self.tokens.once()}).status_code == 303
+        return self.client(key=None, cookies=dict(login.cookies))
 
     def raw(self, sent: bytes, *, timeout: float = 10) -> bytes:
         """Everything that comes back for these bytes, until the server closes or the time is up."""
