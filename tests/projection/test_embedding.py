@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.projection.conftest import Clouds
 
 
-def at_rest(embedding: Embedding, most: int = 200) -> Embedding:
+def at_rest(embedding: Embedding, most: int = 400) -> Embedding:
     """The map when it no longer moves."""
     for _ in range(most):
         if embedding.status != "settling":
@@ -99,6 +100,15 @@ def test_retained_points_hardly_move_between_refreshes(large: Embedding, clouds:
         embedding = embedding.moved(clouds.features(dissolved)).step(REFRESH)
         jumps.append(np.linalg.norm(embedding.picture.positions - before, axis=1)[~clouds.target].mean())
     assert max(jumps) < 0.02  # of the radius, which is 1
+
+
+def test_a_refresh_of_two_thousand_points_is_quick_enough_for_five_frames_a_second(large: Embedding, clouds: Clouds) -> None:
+    started = time.process_time()  # of the processor, so that a busy machine does not count
+    embedding, frames = large.moved(clouds.features(0.2)), 0
+    for _ in range(REFRESH // SLICE):
+        embedding = embedding.step()
+        frames += embedding.frame().positions.shape == (2000, 2)
+    assert frames / (time.process_time() - started) > 5
 
 
 def test_a_dissolving_class_is_never_shown_as_settled_before_the_map_says_so(large: Embedding, clouds: Clouds) -> None:

@@ -18,10 +18,10 @@ from lorasteer.projection.layout import Layout, projection
 from lorasteer.projection.placing import Picture, pictured, placed
 from lorasteer.projection.seen import Points, Seen
 
-SLICE = 10
+SLICE = 5
 """Iterations between two looks at the map."""
-AT_REST = 1e-3
-"""Change of the divergence over one slice, in nats, below which points are taken to be at rest."""
+AT_REST = 1e-4
+"""Change of the divergence, in nats per iteration, below which points are taken to be at rest."""
 PATIENCE = 200
 """Iterations at rest after which a map that is not true to the features is said to differ."""
 
@@ -191,7 +191,7 @@ class Embedding:
         kl = self.layout.kl
         if self.layout.left:
             return replace(self, calm=0, status="settling")
-        rests = kl is not None and before is not None and abs(kl - before) * SLICE < AT_REST * iterations
+        rests = kl is not None and before is not None and abs(kl - before) < AT_REST * iterations
         calm = self.calm + iterations if rests else 0
         if kl is None or (calm and self._agrees) or calm > PATIENCE:  # without a divergence, what is done is done
             return replace(self, calm=calm, status="settled" if self._agrees else "differs")

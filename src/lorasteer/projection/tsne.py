@@ -85,7 +85,7 @@ def _embedding(positions: Positions, affinities: Affinities, optimizer: gradient
 
 def _affinities(seen: Seen) -> Affinities:
     """Gaussian affinities of the nearest neighbours. Their unit does not matter, so it is one that keeps squares in range."""
-    index, distance = seen.neighbours
+    index, distance = seen.neighbours.index, seen.neighbours.distance
     unit = float(distance.mean()) or 1.0
     perplexity = min(PERPLEXITY, index.shape[1] / 3)
     return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(index, distance / unit), n_jobs=1)
