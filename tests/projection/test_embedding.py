@@ -157,6 +157,7 @@ def test_other_points_find_their_place_among_those_that_stay(settled: Embedding,
 def test_points_that_are_all_new_begin_a_map(settled: Embedding, few: Clouds) -> None:
     nothing = np.full((300, 2), np.nan, np.float32)
     again = settled.replaced(few.features(), few.labels, nothing, few.target)
+    assert again.iteration == 0
     np.testing.assert_array_equal(again.picture.positions, begun(few).picture.positions)
 
 
@@ -185,6 +186,13 @@ def test_a_map_that_was_settling_goes_on(settled: Embedding, few: Clouds) -> Non
     back = settled.restored(midway.frame(), few.features(1.0))
     assert back.status == "settling"
     assert (back.step().picture.positions != midway.picture.positions).any()
+
+
+def test_a_map_restored_while_it_unfolded_unfolds_to_the_end(few: Clouds) -> None:
+    early = begun(few).step(100)
+    back = early.restored(early.frame(), few.features())
+    assert (back.iteration, back.layout.left) == (100, FIRST - 100)
+    assert at_rest(back).status == "settled"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20])

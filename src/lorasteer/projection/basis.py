@@ -73,5 +73,6 @@ def _leading(centred: Tensor, dims: int, seed: int) -> Tensor:
     for _ in range(_ROUNDS):
         span = torch.linalg.qr(centred.T @ (centred @ span)).Q
     seen = (centred @ span).double()
-    turned: Tensor = torch.linalg.eigh(seen.T @ seen).eigenvectors.flip(1)[:, :dims]
-    return (span.double() @ turned).T
+    turned: Tensor = torch.linalg.eigh(seen.T @ seen).eigenvectors
+    axes: Tensor = (span.double() @ turned.flip(1)[:, :dims]).T
+    return axes

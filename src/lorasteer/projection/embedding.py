@@ -103,7 +103,7 @@ class Embedding:
         places = _checked(frame.positions, len(labels))
         if not (np.isfinite(places).all() and np.isfinite(frame.scale) and frame.scale > 0):
             raise DataError("the stored positions hold numbers that are not finite. Begin a new map.")
-        layout = drawing.resume(seen, places.astype(float) * frame.scale, seed)
+        layout = drawing.resume(seen, places.astype(float) * frame.scale, seed, frame.iteration)
         return cls(seen, layout, Picture(places, frame.scale), method, seed, frame.iteration, 0, frame.status)
 
     def moved(self, features: NDArray[np.float32]) -> Embedding:
@@ -145,9 +145,9 @@ class Embedding:
         places, drawing = _checked(known, len(labels)), projection(self.method)
         if not np.isfinite(places).all(1).any():
             layout = drawing.begin(seen, self.seed)
-            return Embedding(seen, layout, pictured(layout.positions), self.method, self.seed, self.iteration)._judged(None)
+            return Embedding(seen, layout, pictured(layout.positions), self.method, self.seed)._judged(None)
         picture = Picture(placed(seen.features, places, seed=self.seed), self.picture.scale)
-        layout = drawing.resume(seen, picture.positions.astype(float) * picture.scale, self.seed)
+        layout = drawing.resume(seen, picture.positions.astype(float) * picture.scale, self.seed, self.iteration)
         kept = Embedding(seen, layout, picture, self.method, self.seed, self.iteration)
         return kept._at(layout.towards(seen))._judged(None)
 
@@ -200,5 +200,7 @@ class Embedding:
 
 def _checked(places: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     if places.shape != (count, 2):
-        raise DataError(f"positions of shape {places.shape} do not go with {count} points; allowed is [{count}, 2].")
+        raise DataError(
+            f"positions of shape {places.shape} do not go with {count} points; allowed is [{count}, 2]. Give one for each point."
+        )
     return np.ascontiguousarray(places, dtype=np.float32)

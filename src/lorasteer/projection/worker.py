@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lorasteer.projection.embedding import Embedding
 
 _NICE = 10
+_AT_ONCE = 8  # messages read before the map goes on, or a sender that never rests would stop it
 REFRESH = 50
 """Iterations towards features before newer ones are taken in."""
 
@@ -59,20 +60,20 @@ class _Server:
         while True:
             self._receive()
             message = self._due()
-            if message is not None:
+            if message is not None or self._moves():
                 self._guarded(message)
-            if self._moves():
-                self._guarded(None)
             self._show()
 
     def _moves(self) -> bool:
         return self._map is not None and not self._paused and self._map.status == "settling"
 
     def _receive(self) -> None:
-        """Everything that has come, without what is outdated; waits where there is nothing else to do."""
+        """What has come, without what is outdated; waits where there is nothing else to do."""
         busy = self._moves() or self._waiting
         patience = 0.0 if busy else self._until_due() if self._unsent else None
-        while self._pipe.poll(patience):
+        for _ in range(_AT_ONCE):
+            if not self._pipe.poll(patience):
+                return
             self._waiting = queued(self._waiting, self._pipe.recv())
             patience = 0.0
 
