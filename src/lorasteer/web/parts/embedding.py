@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from nicegui import events, ui
 
-from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, SELECTED, ZOOMED, ready
+from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, ZOOMED, ready, selected, selecting
 from lorasteer.web.parts.embedding_controls import Legend, Orders, tools
 from lorasteer.web.parts.embedding_figure import CONFIG, Box, Scene, box_of, empty_figure, figure_of, grown_box, places_of
 from lorasteer.web.parts.embedding_points import Indices, Points, checked_positions, groups_of
@@ -27,6 +27,9 @@ PATIENCE = 30.0
 
 HOVER = 0.05
 """Seconds between two words of where the mouse is."""
+
+STILL = 1.5
+"""Seconds that the map stands still after a stroke of a lasso, so that a person selects what they see."""
 
 STEP = 0.2
 """How far an arrow key moves, as a share of the map's half width."""
@@ -80,7 +83,9 @@ class EmbeddingView:
         self._listen()
 
     def _listen(self) -> None:
-        self.plot.on("plotly_selected", self._lassoed, js_handler=SELECTED)
+        drawing = selecting(self.plot.html_id)
+        self.plot.on("plotly_selecting", lambda: self._stream.hold(STILL), js_handler=drawing, throttle=STILL / 3)
+        self.plot.on("plotly_selected", self._lassoed, js_handler=selected(self.plot.html_id))
         self.plot.on("plotly_deselect", self.clear, js_handler="() => emit()")
         self.plot.on("plotly_hover", self._hovered, js_handler=POINTED, throttle=HOVER)
         self.plot.on("plotly_unhover", self._hovered, js_handler=LEFT)
@@ -242,6 +247,7 @@ class EmbeddingView:
     # What a person does on it ------------------------------------------------------------------------------------------------
 
     def _lassoed(self, event: events.GenericEventArguments) -> None:
+        self._stream.hold(0)
         mask, add = event.args
         found = from_mask(mask, len(self._scene.points))
         self._choose(np.union1d(self._scene.selection, found) if add else found)
@@ -289,7 +295,7 @@ class EmbeddingView:
             callback(selection)
 
     def _change(self, scene: Scene) -> None:
-        self._scene = scene
+        self._scene = replace(scene, turn=self._scene.turn + 1)
         self._legend.show(scene)
         self._stream.redraw()
 

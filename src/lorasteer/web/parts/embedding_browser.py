@@ -9,18 +9,36 @@ from __future__ import annotations
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "=", "-", "0", "Escape")
 """Keys that the map answers to."""
 
-SELECTED = """(event) => {
-  if (!event || !event.points) return;
-  const add = !!(window.event && window.event.shiftKey);
+
+def selecting(html_id: str) -> str:
+    """A lasso or box is being drawn; if the shift key was held at any stroke, it will be added to what is selected."""
+    return f"""() => {{
+  const plot = document.getElementById({html_id!r});
+  plot.lasso = {{ add: !!(plot.lasso?.add || window.event?.shiftKey) }};
+  emit();
+}}"""
+
+
+def selected(html_id: str) -> str:
+    """A finished lasso or box: the mask of what lies in it, and whether it is to be added to what is selected.
+
+    Plotly says `selected` also when it is drawn anew with a selection, and then of points that have moved since; only what follows a
+    drag is a person's.
+    """
+    return f"""(event) => {{
+  const plot = document.getElementById({html_id!r});
+  const lasso = plot.lasso;
+  plot.lasso = undefined;
+  if (!lasso || !event || !event.points) return;
   let top = -1;
   for (const point of event.points) top = Math.max(top, point.customdata);
   const mask = new Uint8Array((top >> 3) + 1);
   for (const point of event.points) mask[point.customdata >> 3] |= 1 << (point.customdata & 7);
   let text = "";
   for (const byte of mask) text += String.fromCharCode(byte);
-  emit(btoa(text), add);
-}"""
-"""A finished lasso or box: the mask of what lies in it, and whether it is to be added to what is selected."""
+  emit(btoa(text), lasso.add);
+}}"""
+
 
 POINTED = "(event) => emit(event.points.length ? event.points[0].customdata : null)"
 """The point under the mouse."""

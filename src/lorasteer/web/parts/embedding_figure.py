@@ -118,6 +118,7 @@ class Scene:
         dark: Whether the page is dark.
         box: What is seen of the plane.
         drag: What dragging does: `lasso`, `select` (a box) or `pan`.
+        turn: Counts the scenes; a whole drawing of another turn takes away what a lasso has left on the plot.
     """
 
     points: Points
@@ -129,6 +130,7 @@ class Scene:
     dark: bool = False
     box: Box = Box(0.0, 0.0, 1.0)
     drag: str = "lasso"
+    turn: int = 0
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -206,6 +208,7 @@ def layout_of(scene: Scene) -> dict[str, Any]:
         "hovermode": "closest",
         "dragmode": scene.drag,
         "selections": [],
+        "selectionrevision": scene.turn,
         "newselection": {"mode": "immediate", "line": {"color": ink, "width": 2, "dash": "dot"}},
     }
 
