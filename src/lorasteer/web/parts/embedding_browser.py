@@ -1,7 +1,7 @@
 """The few lines that run in the browser: they turn what a person does on the map into small messages.
 
-Plotly hands over every selected point with its whole trace, which no socket takes. So a selection leaves the browser as a bit mask,
-and a point as its number. Plotly knows the number as `customdata`.
+Plotly hands over every selected point with its whole trace, which no socket takes. So a selection leaves the browser as a bit
+mask, and a point as its number. Plotly knows the number as `customdata`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def selecting(html_id: str) -> str:
 def selected(html_id: str) -> str:
     """A finished lasso or box: the mask of what lies in it, and whether it is to be added to what is selected.
 
-    Plotly says `selected` also when it is drawn anew with a selection, and then of points that have moved since; only what follows a
-    drag is a person's.
+    Plotly says `selected` also when it is drawn anew with a selection, and then of points that have moved since; only what
+    follows a drag is a person's.
     """
     return f"""(event) => {{
   const plot = document.getElementById({html_id!r});
@@ -51,6 +51,18 @@ ZOOMED = """(event) => {
   if (ends.every(Number.isFinite)) emit(ends);
 }"""
 """A person has dragged or zoomed the map. Ranges that Python sets have other names, and are not sent back."""
+
+
+def resized(html_id: str) -> str:
+    """The map has another size than before. Plotly says so at every drawing, so the sizes are compared."""
+    return f"""() => {{
+  const plot = document.getElementById({html_id!r});
+  const size = plot.clientWidth + "x" + plot.clientHeight;
+  const before = plot.size;
+  plot.size = size;
+  if (before && before !== size) emit();
+}}"""
+
 
 PRESSED = f"""(event) => {{
   if (event.ctrlKey || event.metaKey || event.altKey || !{list(KEYS)}.includes(event.key)) return;
