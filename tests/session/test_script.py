@@ -75,20 +75,23 @@ def test_a_cut_off_script_goes_on_and_ends_alike(tmp_path: Path, cut: int) -> No
     assert [one.tensors for one in rest] == [one.tensors for one in whole[rest[0].step - 1 :]]
 
 
-def test_a_step_that_was_broken_off_is_done_again(tmp_path: Path) -> None:
-    session = begin(tmp_path)
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_step_that_was_broken_off_is_done_again(tmp_path: Path, done: int) -> None:
+    session, steps = begin(tmp_path), steps_of(TOUR[:2])
 
     def break_off(_: object) -> None:
         raise KeyboardInterrupt
 
-    running = play(session, steps_of(TOUR[:2]), folder=tmp_path)
-    next(running)
+    running = play(session, steps, folder=tmp_path)
+    for _ in range(done):
+        next(running)
     session.listeners.append(lambda told: break_off(told) if hasattr(told, "loss") else None)
     with pytest.raises(KeyboardInterrupt):
         next(running)
     session.listeners.clear()
     assert actions(session)[-1] == "failed"
-    assert [one.step for one in play(session, steps_of(TOUR[:2]), folder=tmp_path)] == [2]
+    assert [one.step for one in play(session, steps, folder=tmp_path)] == [1, 2][done:]
+    assert [iteration.action for iteration in session.iterations] == ["unlearn", "continue"]
 
 
 def test_a_run_that_was_steered_otherwise_is_not_taken_over(tmp_path: Path) -> None:
