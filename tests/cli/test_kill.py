@@ -61,6 +61,12 @@ forget = "3"
 action = "drop"
 number = 5
 [[step]]
+action = "goal"
+forget_at_most = 0.0
+retain_loss_at_most = 0.0
+tries = 2
+seconds = 3600
+[[step]]
 action = "export"
 folder = "{folder}"
 [[step]]
@@ -81,11 +87,29 @@ class Whole:
 
     Args:
         told: What it tells of each step.
-        seconds: How long it takes.
+        made: Digests of the numbers of all iterations.
+        opening: Seconds until its first step is told.
     """
 
     told: Told
-    seconds: float
+    made: list[str]
+    opening: float
+
+    def count(self, done: int) -> int:
+        """How many iterations there are after so many steps."""
+        steps = self.told[:done]
+        return (
+            len(self.made)
+            if any(one["action"] == "goal" for one in steps)
+            else max((one["made"] or 0 for one in steps), default=0)
+        )
+
+    def instant(self, seed: int) -> tuple[int, float]:
+        """A random instant of a random step: after how many steps, and how many seconds later."""
+        generator = random.Random(seed)
+        step = generator.randrange(len(self.told))
+        length = self.told[step]["seconds"] * 1.25 + 0.01 if step else self.opening
+        return step, generator.uniform(0, length)
 
 
 def script_in(folder: Path) -> Path:
@@ -95,17 +119,33 @@ def script_in(folder: Path) -> Path:
     return path
 
 
-def steered(base: Path, folder: Path, kill_after: float | None = None) -> Told:
-    """Run the script in a process of its own, kill it after so many seconds, and give what it told until then."""
+def steered(base: Path, folder: Path, instant: tuple[int, float] | None = None) -> Told:
+    """Run the script in a process of its own and give what it told.
+
+    Args:
+        base: Folder of the base.
+        folder: Where everything goes.
+        instant: When to kill it: so many seconds after it has told so many steps.
+    """
     out, home = folder / "told", folder / "home"
     words = ["steer", str(base), *WORDS, "--script", str(script_in(folder))]
     process = CONTEXT.Process(target=command, args=(words, str(out), str(home)))
     process.start()
-    process.join(kill_after)
-    process.kill()
+    if instant is not None:
+        steps, seconds = instant
+        while len(lines_of(out)) < steps:
+            assert process.exitcode is None
+            time.sleep(0.002)
+        process.join(seconds)
+        process.kill()
     process.join()
-    lines = out.read_text().splitlines(keepends=True) if out.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return [json.loads(line) for line in lines_of(out)]
+
+
+def lines_of(path: Path) -> list[str]:
+    """Lines that were written to their end."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [line for line in lines if line.endswith("\n")]
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +153,19 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """The script, undisturbed; the first time warms what the processes share."""
     steered(base, tmp_path_factory.mktemp("first"))
     began = time.monotonic()
-    told = steered(base, tmp_path_factory.mktemp("whole"))
-    assert [one["step"] for one in told] == list(range(1, 12))
-    return Whole(told, time.monotonic() - began)
+    folder = tmp_path_factory.mktemp("whole")
+    told = steered(base, folder)
+    seconds = time.monotonic() - began
+    made = RunStore(folder / "home" / "runs").iterations(told[0]["run"])
+    assert [one["step"] for one in told] == list(range(1, 13))
+    return Whole(told, [one.change.tensors for one in made], seconds - sum(one["seconds"] for one in told[1:]))
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_a_killed_script_is_whole_and_can_be_gone_on_with(
     run: Run, base: Path, tmp_path: Path, whole: Whole, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    told = steered(base, tmp_path, kill_after=random.Random(seed).uniform(0, whole.seconds))
+    told = steered(base, tmp_path, whole.instant(seed))
     store = RunStore(tmp_path / "home" / "runs")
     assert run("runs", "verify").code == 0
     ids = [found.id for found in store.list()]
@@ -146,11 +189,14 @@ def test_a_killed_script_is_whole_and_can_be_gone_on_with(
 def stands_where_its_log_says(store: RunStore, name: str, folder: Path, whole: Whole) -> int:
     """Open the session as a person would; gives how many steps are done."""
     done = done_already(read_script(folder / "steps.toml"), store.events(name))
+    seeking = whole.told[done]["action"] == "goal" if done < len(whole.told) else False
     with Session.open(bench(), store, name) as session:
-        made = [one["tensors"] for one in whole.told[:done] if one["made"]]
-        assert [iteration.change.tensors for iteration in session.iterations] == made
-        assert session.head == (whole.told[done - 1]["head"] if done else 0)
-        assert session.state == ("closed" if done == len(whole.told) else "reviewing" if session.iterations else session.state)
+        made = [iteration.change.tensors for iteration in session.iterations]
+        assert made == whole.made[: len(made)]
+        if not seeking:  # the tries of a search are complete iterations as well
+            assert len(made) == whole.count(done)
+            assert session.head == (whole.told[done - 1]["head"] if done else 0)
+        assert session.state in (("closed",) if done == len(whole.told) else ("idle", "reviewing"))
         for number in session.history.parents:
             assert session.past.change(number).record == session.past[number].change
             session.past.resume(number)

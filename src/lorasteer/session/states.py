@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from lorasteer.errors import SessionError
 
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
-    "idle": {"start": "unlearning", "goal": "unlearning", "stop": "closed"},
+    "idle": {"start": "unlearning", "goal": "unlearning", "found": "idle", "stop": "closed"},
     "unlearning": {"interrupt": "evaluating", "finished": "evaluating", "failed": "reviewing", "recovered": "reviewing"},
     "evaluating": {"finished": "reviewing", "failed": "reviewing", "recovered": "reviewing"},
     "reviewing": {
         "continue": "unlearning", "adjust": "unlearning", "also": "unlearning", "goal": "unlearning", "start": "unlearning",
         "dial": "reviewing", "commit": "evaluating", "combine": "evaluating", "drop": "evaluating",
-        "undo": "reviewing", "go": "reviewing", "stop": "closed",
+        "undo": "reviewing", "go": "reviewing", "found": "reviewing", "stop": "closed",
     },
     "closed": {},
 }  # fmt: skip
@@ -33,13 +33,14 @@ MEANINGS: Mapping[str, str] = {
     "undo": "move the head to the iteration it went on from",
     "go": "move the head to any iteration, or to the base",
     "stop": "end the session; everything stays to be read and exported",
+    "found": "the search for a goal is over; its outcome is in the log",
     "finished": "the training, or the measuring, is done",
     "failed": "it broke off; the head stays where it was, and the error is kept",
     "recovered": "the program had died; the head stays where it was",
 }
 """What each action does, in a few words."""
 
-BY_THE_WORK = frozenset({"finished", "failed", "recovered"})
+BY_THE_WORK = frozenset({"found", "finished", "failed", "recovered"})
 """Actions that no person takes: the work reports them."""
 
 NEED_A_CHANGE = frozenset({"continue", "also", "dial", "commit", "combine", "drop", "undo"})
