@@ -86,7 +86,8 @@ class Session(Loop):
         Args: as `begin`; `name` is the id of the run.
 
         Raises:
-            StoreError: There is no such run, it is damaged, or another process writes to the store.
+            StoreError: There is no such run, it is damaged, another process writes to the store, or another session of this
+                process steers the run.
             WeightsError: It was begun on another base.
             DataError: It was begun on other data.
         """
