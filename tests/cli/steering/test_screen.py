@@ -78,3 +78,10 @@ def test_work_gives_its_answer_or_its_error_to_who_fetches_it() -> None:
     with pytest.raises(ZeroDivisionError):
         worker.fetch()
     assert not worker.busy
+
+
+@pytest.mark.parametrize("width", [60, 80, 97, 130, 150])
+def test_no_end_of_a_line_parts_a_key_from_its_word(width: int) -> None:
+    lines = drawn(Moment("reviewing", REVIEWING, message="done."), width=width, height=40).splitlines()
+    for key in REVIEWING:
+        assert any(f" {'⏎' if key.key == 'enter' else key.key}  {key.label}" in line for line in lines), key

@@ -206,9 +206,8 @@ class Steering:
     def _done(self, step: AnyStep) -> Done:
         """Do a step and gather what there is to see after it; runs in the thread that works."""
         if isinstance(step, Compare):
-            return view_of(
-                self.session, feedback=self.session.compare(step.before, step.after)
-            ), f"{step.before} and {step.after}"
+            view = view_of(self.session, feedback=self.session.compare(step.before, step.after))
+            return view, f"{'base' if not step.before else f'iteration {step.before}'} beside iteration {step.after}."
         if isinstance(step, Dial):
             return view_of(self.session, strength=step.strength), ""
         told = self.player.do(step)

@@ -66,14 +66,15 @@ def screen(view: View | None, moment: Moment, width: int, height: int) -> Render
         width: Columns.
         height: Lines.
     """
-    layout = Layout()
+    layout, bar = Layout(), _bar(view, moment.offered, width)
+    foot = max(FOOT, 5 + len(bar.split()))
     layout.split_column(
         Layout(_head(view, moment), size=2),
         Layout(name="body") if view else Layout(Text("opening …", style="dim")),
-        Layout(_foot(view, moment), size=FOOT),
+        Layout(_foot(view, moment, bar), size=foot),
     )
     if view:
-        _body(layout["body"], view, moment, wide=width >= WIDE, height=height - FOOT - 2)
+        _body(layout["body"], view, moment, wide=width >= WIDE, height=height - foot - 2)
     return layout
 
 
@@ -112,9 +113,8 @@ def _help(offered: Sequence[Key]) -> Text:
     return Text("\n".join([*keys, *HELP]))
 
 
-def _foot(view: View | None, moment: Moment) -> RenderableType:
-    lines = [_strength(view), _progress(moment), _message(moment), _bar(view, moment.offered), _line(moment)]
-    return Group(*lines)
+def _foot(view: View | None, moment: Moment, bar: Text) -> RenderableType:
+    return Group(_strength(view), _progress(moment), _message(moment), bar, _line(moment))
 
 
 def _strength(view: View | None) -> Text:
@@ -144,19 +144,20 @@ def _message(moment: Moment) -> Text:
     return Text(moment.message, style="red" if moment.error else "", overflow="ellipsis", no_wrap=not moment.error)
 
 
-def _bar(view: View | None, offered: Sequence[Key]) -> Text:
-    """The decisions that are possible now."""
-    bar = Text()
+def _bar(view: View | None, offered: Sequence[Key], width: int) -> Text:
+    """The decisions that are possible now, in as many lines as they need; no end of a line parts a key from its word."""
+    caps = [(_cap(key), key.label) for key in offered]
     if view and view.strength is not None and any(key.action == "commit" for key in offered):
-        _offer(bar, "←→", "strength")
-    for key in offered:
-        _offer(bar, _cap(key), key.label)
-    return bar
-
-
-def _offer(bar: Text, cap: str, label: str) -> None:
-    """A key with its word, which no end of a line tears apart."""
-    bar.append(f"\u00a0{cap}\u00a0", style="reverse").append("\u00a0" + label.replace(" ", "\u00a0")).append("  ")
+        caps.insert(0, ("←→", "strength"))
+    lines = [Text()]
+    for cap, label in caps:
+        offer = Text.assemble((f" {cap} ", "reverse"), f" {label}")
+        if lines[-1] and lines[-1].cell_len + offer.cell_len > width:
+            lines.append(Text())
+        lines[-1].append_text(offer).append("  ")
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
 
 
 def _cap(key: Key) -> str:
