@@ -76,10 +76,13 @@ def steer(
         lorasteer steer digits-base --forget 7 --script steps.toml
         lorasteer steer --resume 3f2a1c
     """
+    _check_terminal(script, json=json)
+    if script is None:
+        show.say("Opening …")  # a person waits for a few seconds until the screen is there
+
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 
-    _check_terminal(script, json=json)
     for tracker in track or ():
         check_tracker(tracker)
     ways = (forget, where, ids, ids_file, random)
