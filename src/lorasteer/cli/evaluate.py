@@ -10,7 +10,8 @@ import typer
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, has_target, request_of, target_of
 from lorasteer.cli.groups import grouped
-from lorasteer.cli.opening import Opened, open_bench, open_change, retrained_models
+from lorasteer.cli.opening import Opened, open_change
+from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
     from lorasteer.evaluation import Spread
@@ -41,13 +42,15 @@ def evaluate(
         lorasteer evaluate digits-base --change no-sevens --retrained 2
         lorasteer evaluate digits-base --forget 7
     """
+    from lorasteer.session.opening import open_bench, retrained_models
+
     direction = direction_of(meaning)
     opened = open_change(change, places.store) if change is not None else None
     target = target_of(named) if has_target(named) or opened is None or opened.kept is None else None
     request = _request(target, direction, seed, opened)
     bench = open_bench(base, places.data, places.cache)
     translation = bench.translate(request)
-    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare)
+    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     if opened is None:
         _report(translation.wording, bench.look(translation, retrained=beside), None, (), json)
         return

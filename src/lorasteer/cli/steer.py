@@ -12,7 +12,7 @@ import typer
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import asked_for, has_target
 from lorasteer.cli.groups import grouped
-from lorasteer.cli.opening import actor, open_bench, open_store, retrained_models
+from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 from lorasteer.errors import Interrupted, SessionError, StoreError
 
@@ -66,6 +66,7 @@ def steer(
     if script is None:
         show.say("Opening …")  # a person waits for a few seconds until the screen is there
 
+    from lorasteer.session.opening import open_bench, retrained_models
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 

@@ -10,7 +10,7 @@ import typer
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import asked_for
 from lorasteer.cli.groups import grouped
-from lorasteer.cli.opening import actor, open_bench, open_store, retrained_models
+from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def unlearn(
         lorasteer unlearn digits-base --random 100 --retrained 2
     """
     from lorasteer.session import snapshot
+    from lorasteer.session.opening import open_bench
     from lorasteer.store import check_out, write_run
 
     request = asked_for(asked)
@@ -77,9 +78,10 @@ def _keep(store: RunStore, kept: Snapshot, change: Change, out: Path | None) -> 
 
 def _round(bench: Workbench, request: Request, models: options.Models, strength: float | None) -> Round:
     from lorasteer.methods import unlearn as carry_out
+    from lorasteer.session.opening import retrained_models
 
     translation = bench.translate(request)
-    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare)
+    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     with working(request.method) as observers:
         change = carry_out(bench.material(translation.splits), translation.plan, observers)
     return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=beside)

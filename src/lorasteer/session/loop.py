@@ -45,12 +45,15 @@ class Loop(Standing):
         self.retrained = retrained
         self.stopping = threading.Event()
         self.reports: dict[int, Feedback] = {}
+        self.task: Task | None = None
+        """What is worked on, or was last."""
         self._models: dict[str, Sequence[Base]] = {}
 
     @contextlib.contextmanager
     def working(self, action: str, task: Task, why: str) -> Iterator[None]:
         """Enter the work; should it break off, the head stays where it was and the error is kept."""
         self.stopping.clear()
+        self.task = task
         plan, request = task.translation.plan, task.request.model_dump(mode="json")
         self.move(action, why=why, detail={"parent": task.parent, "request": request, "plan": plan.digest})
         try:
@@ -118,10 +121,10 @@ class Loop(Standing):
             before = iteration.parent if alike else BASE
         now = Side(iteration.number, iteration.evaluations[-1], self.past.outputs(iteration.number))
         base = Side(BASE, iteration.evaluations[0], self.bench.known(self.past.translation(iteration.number))[0])
-        was = self._side(before, iteration) if before != BASE else base
+        was = self.side(before, iteration) if before != BASE else base
         return feedback_on(base, was, now, iteration, self.bench.data, self.past.translation(iteration.number).splits)
 
-    def _side(self, number: int, iteration: Iteration) -> Side:
+    def side(self, number: int, iteration: Iteration) -> Side:
         """Another iteration, asked what this one was asked."""
         other = self.past[number]
         if other.splits == iteration.splits and other.plan.weights == iteration.plan.weights:

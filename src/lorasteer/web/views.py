@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from lorasteer.records import Better, Plan, Record, Request
 from lorasteer.session.feedback import ClassAccuracy, Moved
@@ -30,7 +30,13 @@ class AttributeView(Record):
     """Largest value of a number."""
 
 
-class DataView(Record):
+class Described(BaseModel):
+    """A record that tells the digest of something else, and so has none of its own."""
+
+    model_config = Record.model_config
+
+
+class DataView(Described):
     """The data of a session."""
 
     name: str
@@ -51,7 +57,7 @@ class DataView(Record):
     """Further facts of each example."""
 
 
-class BaseView(Record):
+class BaseView(Described):
     """A base model that a session can be begun on."""
 
     id: str
@@ -70,6 +76,8 @@ class BaseView(Record):
     """Accuracy on test examples; None where it was never measured."""
     ready: bool = True
     """False for one that is trained at the first use, such as that on digits."""
+    making: Share | None = None
+    """How much of that training is done; None while it does not run."""
 
 
 class RunView(Record):
@@ -263,6 +271,8 @@ class SessionView(Record):
     """The last event."""
     error: str = ""
     """Why the last work broke off; empty when it did not."""
+    found: tuple[str, ...] = ()
+    """What the last search for a goal came to, in sentences; empty where nothing was searched since the session was opened."""
     waiting: str = ""
     """What the work waits for, such as another session's training; empty when it does not."""
 
