@@ -60,5 +60,9 @@ def towards(key: str, number: int, nodes: Mapping[int, Node], where: Mapping[int
         return min((node.number for node in nodes.values() if node.parent == number), default=number)
     way = -1 if key == "ArrowUp" else 1
     here = where[number]
-    lanes = [(abs(spot.lane - here.lane), abs(spot.column - here.column), other) for other, spot in where.items() if way * (spot.lane - here.lane) > 0]
+    lanes = [
+        (abs(spot.lane - here.lane), abs(spot.column - here.column), other)
+        for other, spot in where.items()
+        if way * (spot.lane - here.lane) > 0
+    ]
     return min(lanes)[-1] if lanes else number

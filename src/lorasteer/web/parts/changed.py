@@ -36,5 +36,8 @@ def moved(examples: Sequence[Moved]) -> Markup:
 
 def _row(one: Moved) -> Markup:
     mark = tag("span", " forget", class_="wb-mark") if one.target else ""
-    answers = [tag("td", name, tag("small", f" {sure:.0%}")) for name, sure in ((one.before, one.sure_before), (one.after, one.sure_after))]
+    answers = [
+        tag("td", name, tag("small", f" {sure:.0%}"))
+        for name, sure in ((one.before, one.sure_before), (one.after, one.sure_after))
+    ]
     return tag("tr", tag("th", one.id, mark, scope="row", title=f"{one.part} example"), tag("td", one.label), *answers)

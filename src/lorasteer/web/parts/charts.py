@@ -48,7 +48,9 @@ def plot(inside: Sequence[Markup], *, words: str, ticks: Sequence[tuple[float, s
     """
     grid = [_rule(share, f"{share * top:.0%}") for share in (0.0, 0.5, 1.0)]
     marks = [tag("text", text, x=f"{across(at):.1f}", y=HEIGHT - 6, text_anchor="middle") for at, text in ticks]
-    return tag("svg", *grid, *inside, *marks, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", aria_label=words, class_="wb-chart")
+    return tag(
+        "svg", *grid, *inside, *marks, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", aria_label=words, class_="wb-chart"
+    )
 
 
 def _rule(share: float, text: str) -> Markup:

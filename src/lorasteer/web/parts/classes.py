@@ -32,7 +32,11 @@ def bars(classes: Sequence[ClassAccuracy]) -> Markup:
     """A row for each class; of many, those of the target and those that changed most."""
     if not classes:
         return tag("p", "Accuracy by class comes here after the first unlearning.", class_="wb-empty")
-    chosen = sorted(classes, key=lambda one: (-(one.target > 0), -abs(one.after - one.base)))[:MOST] if len(classes) > MOST else classes
+    chosen = (
+        sorted(classes, key=lambda one: (-(one.target > 0), -abs(one.after - one.base)))[:MOST]
+        if len(classes) > MOST
+        else classes
+    )
     rows = [_bar(one) for one in chosen]
     left = len(classes) - len(chosen)
     note = [tag("p", f"{left} more classes that changed less are not drawn.", class_="wb-quiet-text")] if left else []

@@ -30,6 +30,16 @@ def attributes(element: E, **values: object) -> E:
     return element
 
 
+def ask_browser(element: ui.element, function: str) -> None:
+    """Call a function of JavaScript with an element, without waiting for it; also from a task of the background.
+
+    Args:
+        element: What the function is called with, once it is on the page.
+        function: Our own code, never a text of others.
+    """
+    element.client.run_javascript(f"((e) => e && ({function})(e))(getHtmlElement({element.id}))")
+
+
 def pressed(button: ui.button, state: bool) -> None:
     """Say of a button that stays down whether it is."""
     attributes(button, **{"aria-pressed": "true" if state else "false"})
@@ -44,7 +54,7 @@ def button(text: str, on_click: Callable[..., Any], *, kind: str = "quiet", titl
         kind: `main`, `plain` or `quiet`.
         title: What it means, in a sentence.
     """
-    made = ui.button(text, on_click=on_click).props("no-caps unelevated dense").classes(f"wb-button wb-{kind}")
+    made = ui.button(text, on_click=on_click, color=None).props("no-caps unelevated dense").classes(f"wb-button wb-{kind}")
     return named(made, "", title=title)
 
 

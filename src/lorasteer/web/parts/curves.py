@@ -59,14 +59,20 @@ def curves(nodes: list[Node], live: list[Progress]) -> Markup:
     shapes = []
     for name in NAMES:
         points = [_point(place / steps, getattr(node, name)) for place, node in enumerate(nodes)]
-        said = [f"iteration {node.number}: {getattr(node, name):.1%}" if getattr(node, name) is not None else "" for node in nodes]
+        said = [
+            f"iteration {node.number}: {getattr(node, name):.1%}" if getattr(node, name) is not None else "" for node in nodes
+        ]
         shapes.append(line(Series(name, points, dots=True, words=said)))
         if live:
             moving = [_point((len(nodes) - 1 + one.step / max(1, one.steps)) / steps, getattr(one, name)) for one in live]
             shapes.append(line(Series(f"{name} wb-live", [points[-1], *moving])))
     ticks = [(place / steps, "base" if node.number == BASE else str(node.number)) for place, node in enumerate(nodes)]
     ticks = [*ticks, (1.0, "now")] if live else ticks
-    legend = tag("p", *(part for name, text in NAMES.items() for part in (tag("i", "", class_=f"wb-key-{name}"), f"{text} ")), class_="wb-legend")
+    legend = tag(
+        "p",
+        *(part for name, text in NAMES.items() for part in (tag("i", "", class_=f"wb-key-{name}"), f"{text} ")),
+        class_="wb-legend",
+    )
     return tag("div", legend, plot(shapes, words=_words(nodes), ticks=ticks[:: max(1, len(ticks) // 10)]))
 
 

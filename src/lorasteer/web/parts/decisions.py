@@ -80,7 +80,9 @@ class DecisionBar:
                     self._button(action)
         self._enable()
         if view.state not in ("unlearning", "evaluating"):
-            text = view.error or ("This session is closed. Its iterations stay to be read and exported." if view.state == "closed" else "")
+            text = view.error or (
+                "This session is closed. Its iterations stay to be read and exported." if view.state == "closed" else ""
+            )
             show(self._work, tag("div", text, class_="wb-error" if view.error else "wb-quiet-text"))
         elif self.desk.room.progress is None:
             show(self._work, tag("div", view.waiting or f"{view.state} …", class_="wb-quiet-text"))
@@ -106,7 +108,9 @@ class DecisionBar:
         if action not in self.desk.view.allowed:
             return
         if action in self._elsewhere:
-            self._elsewhere[action]()
+            found = self._elsewhere[action]()
+            if isinstance(found, Awaitable):
+                await found
             return
         ways: dict[str, Callable[[], Awaitable[object]]] = {
             "start": lambda: self._ask("start"), "adjust": lambda: self._ask("adjust"), "also": lambda: self._ask("also"),
@@ -126,7 +130,9 @@ class DecisionBar:
         if len(numbers) == 2:
             await self.desk.act(Combine(action="combine", one=numbers[0], other=numbers[1]))
         else:
-            self.desk.tell(Problem("decision", "mark two iterations in the history to combine them; the base has no change to join."))
+            self.desk.tell(
+                Problem("decision", "mark two iterations in the history to combine them; the base has no change to join.")
+            )
 
     async def _drop(self) -> None:
         self._targets.clear()

@@ -10,7 +10,7 @@ from nicegui import background_tasks, events, ui
 from lorasteer.errors import LorasteerError
 from lorasteer.session.states import MEANINGS
 from lorasteer.session.steps import Commit
-from lorasteer.web.parts.controls import button, named
+from lorasteer.web.parts.controls import ask_browser, button, named
 from lorasteer.web.parts.desk import Busy, Desk, Problem
 from lorasteer.web.views import SessionView
 
@@ -44,7 +44,7 @@ class DialPart:
 
     def focus(self) -> None:
         """Put the focus on the thumb."""
-        ui.run_javascript(f"(e=>e?.querySelector('[tabindex]')??e)(getHtmlElement({self._slider.id}))?.focus()")
+        ask_browser(self._slider, "(e) => (e.querySelector('[tabindex]') ?? e).focus()")
 
     def _home(self) -> None:
         self._wanted = None
@@ -112,4 +112,6 @@ class DialPart:
         if self._away:
             await self.desk.act(Commit(action="commit", strength=round(float(self._slider.value or 0), 4)))
         else:
-            self.desk.tell(Problem("decision", f"the head is at strength {self.strength:g} already; turn the dial first, then keep."))
+            self.desk.tell(
+                Problem("decision", f"the head is at strength {self.strength:g} already; turn the dial first, then keep.")
+            )

@@ -110,7 +110,9 @@ class DirectionPart:
     async def _find(self, event: events.ValueChangeEventArguments[Any]) -> None:
         try:
             found = await self.desk.room.find(str(event.value or ""), SHOWN) if event.value else ()
-            self.problem.say("" if found or not event.value else f"no training example matches {event.value!r}; try a class name.")
+            self.problem.say(
+                "" if found or not event.value else f"no training example matches {event.value!r}; try a class name."
+            )
         except LorasteerError as error:
             found = ()
             self.problem.say(str(error))

@@ -95,7 +95,7 @@ class Field:
         with ui.element("div").classes("wb-field") as self.box:
             named(ui.label(setting.label).classes("wb-field-name"), "", title=setting.help)
             self.control = named(self._control(), setting.label, title=setting.help).classes("wb-field-control")
-            self._back = ui.button("↺", on_click=self._reset).props("flat dense").classes("wb-field-back")
+            self._back = ui.button("↺", on_click=self._reset, color=None).props("flat dense").classes("wb-field-back")
             named(self._back, f"{setting.label} as the intensity says", title="As the intensity says again")
         self._back.set_visibility(False)
 

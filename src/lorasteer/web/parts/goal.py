@@ -6,7 +6,7 @@ from nicegui import ui
 
 from lorasteer.session.goal import Goal
 from lorasteer.session.states import MEANINGS
-from lorasteer.web.parts.controls import Panel, button, named
+from lorasteer.web.parts.controls import Panel, ask_browser, button, named
 from lorasteer.web.parts.desk import Busy, Desk, Problem
 from lorasteer.web.views import SessionView
 
@@ -34,7 +34,7 @@ class GoalPart:
 
     def open(self) -> None:
         """Unfold the panel and put the focus into it."""
-        ui.run_javascript(f"const p=getHtmlElement({self.panel.box.id});p.open=true;p.querySelector('input').focus()")
+        ask_browser(self.panel.box, "(e) => { e.open = true; e.querySelector('input').focus(); }")
 
     async def search(self) -> None:
         """Search for a plan that reaches the goal, for the target of the draft."""

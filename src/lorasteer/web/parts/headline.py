@@ -31,7 +31,9 @@ class Headline:
             row = first(found.rows if found else (), metrics)
             moving = getattr(live, name) if live else None
             now = f"{moving:.1%}" if moving is not None else row.now if row else MISSING
-            about = "on the points of the map, now" if moving is not None else f"base {row.base}" if row else _base(self.desk, name)
+            about = (
+                "on the points of the map, now" if moving is not None else f"base {row.base}" if row else _base(self.desk, name)
+            )
             tiles.append(_tile(name, now, about))
         show(self._place, joined(tiles))
 

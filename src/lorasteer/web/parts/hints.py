@@ -53,5 +53,7 @@ def hint(desk: Desk) -> str:
     if desk.looking.findings:
         return "You look at something that is not in force. Keep makes it an iteration; Escape goes back."
     if made == 1:
-        return "Compare now with retrained. Not enough? Continue. Too much? Turn the strength down, or Undo: nothing is ever lost."
+        return (
+            "Compare now with retrained. Not enough? Continue. Too much? Turn the strength down, or Undo: nothing is ever lost."
+        )
     return ""

@@ -51,8 +51,17 @@ class Keys:
             "Continue, adjust, undo, or go to any iteration. Nothing is removed, so everything can be taken back.",
         )
         rows = [tag("tr", tag("td", tag("kbd", _shown(key))), tag("td", one.does)) for key, one in self._keys.items()]
-        rows.append(tag("tr", tag("td", tag("kbd", "← → ↑ ↓")), tag("td", "move in the history, when it has the focus; Enter goes there, m marks")))
-        show(drawn().classes("wb-help"), joined([tag("ol", *(tag("li", step) for step in steps)), tag("table", tag("tbody", *rows))]))
+        rows.append(
+            tag(
+                "tr",
+                tag("td", tag("kbd", "← → ↑ ↓")),
+                tag("td", "move in the history, when it has the focus; Enter goes there, m marks"),
+            )
+        )
+        show(
+            drawn().classes("wb-help"),
+            joined([tag("ol", *(tag("li", step) for step in steps)), tag("table", tag("tbody", *rows))]),
+        )
 
     def _switched(self, event: events.ValueChangeEventArguments[Any]) -> None:
         self._on = bool(event.value)

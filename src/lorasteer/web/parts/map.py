@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
-from lorasteer.web.parts.controls import button, named
+from lorasteer.web.parts.controls import ask_browser, button, named
 from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.embedding import EmbeddingView
 from lorasteer.web.parts.embedding_points import FORGET, RETAIN, Points
@@ -39,7 +39,9 @@ class MapPart:
         forget: Takes what is selected as the target.
     """
 
-    def __init__(self, desk: Desk, pictures: Pictures, look: Look, *, marks: Callable[[str], None], forget: Callable[[], None]) -> None:
+    def __init__(
+        self, desk: Desk, pictures: Pictures, look: Look, *, marks: Callable[[str], None], forget: Callable[[], None]
+    ) -> None:
         self.desk, self._look, self._marks, self._forget = desk, look, marks, forget
         self._view: EmbeddingView | None = None
         self._points: MapPoints | None = None
@@ -59,14 +61,18 @@ class MapPart:
         with ui.element("div").classes("wb-map-bar"):
             self._chip = drawn().props("role=status aria-live=polite").classes("wb-map-chip")
             ui.element("span").classes("ls-grow")
-            self._colour = ui.select(COLOURS, value="class", on_change=self._coloured).props("dense outlined options-dense prefix=Colour:")
+            self._colour = ui.select(COLOURS, value="class", on_change=self._coloured).props(
+                "dense outlined options-dense prefix=Colour:"
+            )
             named(self._colour.classes("wb-colour"), "Colour of the points")
         with ui.element("div").classes("wb-map") as self._place:
             self._empty = ui.label("The first picture of the map is being made …").classes("wb-empty")
         self._card = HoverCard(self.desk, pictures)
         with ui.element("div").classes("wb-map-selection"):
             names = dict(enumerate(self.desk.view.data.classes))
-            self._pick = ui.select({-1: "Select class …", **names}, value=-1, on_change=self._picked).props("dense outlined options-dense")
+            self._pick = ui.select({-1: "Select class …", **names}, value=-1, on_change=self._picked).props(
+                "dense outlined options-dense"
+            )
             named(self._pick.classes("wb-pick"), "Select the points of a class")
             button("Forget these", self._forget, kind="plain", title="Make the selected examples the target (t)")
             button("Show it +", lambda: self._marks("positive"), title="The selected examples show the direction's meaning")
@@ -88,7 +94,9 @@ class MapPart:
         if self._view is None:
             self._empty.set_visibility(False)
             with self._place:
-                self._view = EmbeddingView(points, color_by=str(self._colour.value), dark=self._look.dark, name="Map of training examples")
+                self._view = EmbeddingView(
+                    points, color_by=str(self._colour.value), dark=self._look.dark, name="Map of training examples"
+                )
             self._view.on_select(self._selected)
             self._view.on_hover(lambda place: self._card.show(self._example(place)))
         else:
@@ -127,8 +135,18 @@ class MapPart:
 
     def _say(self, frame: MapFrame) -> None:
         text, kind = CHIPS[frame.status]
-        chip = tag("span", tag("span", "", class_="ls-dot"), text, class_=f"ls-chip ls-is-{kind}" if kind else "ls-chip", title=frame.words)
-        known = [(where, share) for where, share in (("map", frame.purity_map), (frame.space, frame.purity_features)) if share is not None]
+        chip = tag(
+            "span",
+            tag("span", "", class_="ls-dot"),
+            text,
+            class_=f"ls-chip ls-is-{kind}" if kind else "ls-chip",
+            title=frame.words,
+        )
+        known = [
+            (where, share)
+            for where, share in (("map", frame.purity_map), (frame.space, frame.purity_features))
+            if share is not None
+        ]
         purity = "purity " + " · ".join(f"{where} {share:.0%}" for where, share in known) if known else ""
         title = f"{frame.words} Share of a target point's 10 nearest neighbours that are of its class."
         show(self._chip, joined([chip, tag("span", purity, class_="wb-quiet-text", title=title)]))
@@ -190,6 +208,10 @@ class MapPart:
 
     def _example(self, place: int | None) -> int | None:
         return self._points.index[place] if place is not None and self._points else None
+
+    def focus(self) -> None:
+        """Put the focus on the map."""
+        ask_browser(self._place, "(e) => e.querySelector('[role=application]')?.focus()")
 
     def clear(self) -> None:
         """Select nothing."""

@@ -8,30 +8,27 @@ from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
 from lorasteer.web.parts.controls import button
 from lorasteer.web.parts.desk import Desk, Elsewhere, Moved, Overtaken
+from lorasteer.web.parts.toast import toast
 from lorasteer.web.views import Crash, SessionView
-
-SHOWN = 8.0
-"""Seconds that a short notice stays."""
 
 
 class Notices:
-    """Banners above the page, and short notices at its foot."""
+    """Banners above the page, and toasts at its foot.
+
+    Args:
+        desk: The page's place at the session.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        with ui.element("div").classes("wb-banner wb-is-warn").props("role=alert") as self._stale:
-            self._stale_words = ui.label()
-            button("Look", desk.caught_up, kind="main", title="Show the session as it is now; what you have written stays")
-        with ui.element("div").classes("wb-banner wb-is-bad").props("role=alert") as self._crash:
-            self._crash_words = ui.label()
-            button("Begin again", self._restart, kind="main", title="Start the work again at the last complete iteration")
-        with ui.element("div").classes("ls-toast").props("role=status") as self._toast:
-            self._toast_words = ui.label()
-            self._back = button("Take back", self._take_back)
-            button("Close", self._hide)
-        self._number = BASE
-        self._timer = ui.timer(SHOWN, self._hide, active=False)
-        for one in (self._stale, self._crash, self._toast):
+        with ui.element("div").classes("wb-banners") as self._place:
+            with ui.element("div").classes("ls-note ls-is-warn wb-banner").props("role=alert") as self._stale:
+                self._stale_words = ui.label()
+                button("Look", desk.caught_up, kind="main", title="Show the session as it is now; what you have written stays")
+            with ui.element("div").classes("ls-note ls-is-bad wb-banner").props("role=alert") as self._crash:
+                self._crash_words = ui.label()
+                button("Begin again", self._restart, kind="main", title="Start the work again at the last complete iteration")
+        for one in (self._stale, self._crash):
             one.set_visibility(False)
         desk.on(Overtaken, self._overtaken)
         desk.on(Crash, self._crashed)
@@ -43,7 +40,9 @@ class Notices:
         self._stale.set_visibility(news.stale is not None)
         if news.stale:
             deed = news.stale.latest
-            self._stale_words.set_text(f"Not done: {deed.actor} did “{deed.action}” at {clock(deed.time)} meanwhile. Look, then decide again.")
+            self._stale_words.set_text(
+                f"Not done: {deed.actor} did “{deed.action}” at {clock(deed.time)} meanwhile. Look, then decide again."
+            )
 
     def _crashed(self, news: Crash) -> None:
         self._crash_words.set_text(news.words)
@@ -58,34 +57,18 @@ class Notices:
 
     def _elsewhere(self, news: Elsewhere) -> None:
         deed = news.deed
-        self._say(f"{deed.actor} did “{deed.action}” at {clock(deed.time)}" + (f": {deed.why}" if deed.why else "."), back=None)
+        with self._place:
+            toast(f"{deed.actor} did “{deed.action}” at {clock(deed.time)}" + (f": {deed.why}" if deed.why else "."))
 
     def _moved(self, news: Moved) -> None:
         now = self.desk.view.head
-        words = "Undone" if news.action == "undo" else "Moved"
-        self._say(f"{words}: {_name(now)} is in force.", back=news.back if news.back != now else None)
-
-    def _say(self, text: str, *, back: int | None) -> None:
-        self._toast_words.set_text(text)
-        self._back.set_visibility(back is not None)
-        if back is not None:
-            self._number = back
-            self._back.set_text(f"Back to {_name(back)}")
-        self._toast.set_visibility(True)
-        self._timer.cancel()
-        with self._toast:
-            self._timer = ui.timer(SHOWN, self._hide, once=True)
-
-    def _hide(self) -> None:
-        self._toast.set_visibility(False)
-
-    async def _take_back(self) -> None:
-        self._hide()
-        await self.desk.go(self._number)
+        with self._place:
+            words = "Undone" if news.action == "undo" else "Moved"
+            toast(f"{words}: {_name(now)} is in force.", lambda: self.desk.go(news.back), label=f"Back to {_name(news.back)}")
 
 
 def clock(time: str) -> str:
-    """Hours and minutes of a time of the log, UTC.
+    """Hours and minutes of a time of the log.
 
     Example:
         >>> clock("2026-11-25T03:04:05+00:00")

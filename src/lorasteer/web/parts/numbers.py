@@ -57,8 +57,16 @@ def sentence(words: str) -> str:
 def table(found: Findings) -> Markup:
     """The table of some findings as HTML; columns that are empty throughout are left out."""
     optional = {"parent": found.compared or "parent", "retrained": "retrained"}
-    shown = [name for name in ("base", "parent", "now", "retrained") if name not in optional or any(getattr(row, name) for row in found.rows)]
-    titles = {"base": "base", "now": "now", **{name: f"iter. {text}" if name == "parent" and text != "parent" else str(text) for name, text in optional.items()}}
+    shown = [
+        name
+        for name in ("base", "parent", "now", "retrained")
+        if name not in optional or any(getattr(row, name) for row in found.rows)
+    ]
+    titles = {
+        "base": "base",
+        "now": "now",
+        **{name: f"iter. {text}" if name == "parent" and text != "parent" else str(text) for name, text in optional.items()},
+    }
     head = tag("tr", tag("th", "metric", scope="col"), *(tag("th", titles[name], scope="col", class_=f"wb-col-{name}") for name in shown),
                tag("th", "aim", scope="col"))  # fmt: skip
     return tag("table", tag("thead", head), tag("tbody", *(_row(row, shown) for row in found.rows)), class_="wb-table")
@@ -67,7 +75,13 @@ def table(found: Findings) -> Markup:
 def _row(row: TableRow, shown: Sequence[str]) -> Markup:
     cells = [tag("td", _now(row) if name == "now" else getattr(row, name), class_=f"wb-col-{name}") for name in shown]
     about = f"{row.help} n = {row.n:,}." if row.n else row.help
-    return tag("tr", tag("th", row.name, scope="row", title=about), *cells, tag("td", _aim(row), class_="wb-col-aim"), data_metric=row.metric)
+    return tag(
+        "tr",
+        tag("th", row.name, scope="row", title=about),
+        *cells,
+        tag("td", _aim(row), class_="wb-col-aim"),
+        data_metric=row.metric,
+    )
 
 
 def _now(row: TableRow) -> Markup:
@@ -83,15 +97,30 @@ def _aim(row: TableRow) -> Markup:
     if row.low is None or row.high is None:
         return tag("span", "–", class_="wb-quiet-text", title="No band: no retrained models, and the plan says nothing of it")
     inside = row.value is not None and row.low <= row.value <= row.high
-    words = f"aim {row.low:.3g} to {row.high:.3g}: " + ("not defined" if row.value is None else "reached" if inside else "not reached")
+    words = f"aim {row.low:.3g} to {row.high:.3g}: " + (
+        "not defined" if row.value is None else "reached" if inside else "not reached"
+    )
     if row.unit not in BOUNDED:
-        return tag("span", "✓" if inside else "✗", class_="wb-good" if inside else "wb-bad", title=words, aria_label=words, role="img")
+        return tag(
+            "span", "✓" if inside else "✗", class_="wb-good" if inside else "wb-bad", title=words, aria_label=words, role="img"
+        )
     left, right = (WIDE * min(1.0, max(0.0, end)) for end in (row.low, row.high))
     shapes = [
         tag("rect", x=0, y=5, width=WIDE, height=4, rx=2, class_="wb-track"),
-        tag("rect", x=f"{min(left, WIDE - 3):.1f}", y=2, width=f"{max(3.0, right - left):.1f}", height=10, rx=2, class_="wb-band"),
+        tag(
+            "rect", x=f"{min(left, WIDE - 3):.1f}", y=2, width=f"{max(3.0, right - left):.1f}", height=10, rx=2, class_="wb-band"
+        ),
     ]
     if row.value is not None:
         at = WIDE * min(1.0, max(0.0, row.value))
-        shapes.append(tag("rect", x=f"{min(WIDE - 2.0, max(0.0, at - 1)):.1f}", y=0, width=2.5, height=14, class_="wb-good-fill" if inside else "wb-bad-fill"))
+        shapes.append(
+            tag(
+                "rect",
+                x=f"{min(WIDE - 2.0, max(0.0, at - 1)):.1f}",
+                y=0,
+                width=2.5,
+                height=14,
+                class_="wb-good-fill" if inside else "wb-bad-fill",
+            )
+        )
     return tag("svg", tag("title", words), *shapes, width=WIDE, height=14, role="img", aria_label=words)

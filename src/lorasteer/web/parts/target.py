@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import events, ui
 
-from lorasteer.web.parts.controls import Complaint, Panel, button, named, pressed
+from lorasteer.web.parts.controls import Complaint, Panel, ask_browser, button, named, pressed
 from lorasteer.web.parts.desk import Desk, Planned, Problem, Selected
 from lorasteer.web.parts.draft import Draft, predicate
 from lorasteer.web.views import AttributeView
@@ -58,9 +58,11 @@ class TargetPart:
         self._chips.clear()
         with self._chip_box:
             for name, count in found[:MOST]:
-                chip = ui.button(name, on_click=lambda name=name: self.desk.put(self.desk.draft.toggled(name)))
+                chip = ui.button(name, on_click=lambda name=name: self.desk.put(self.desk.draft.toggled(name)), color=None)
                 chip.props("flat dense no-caps").classes("wb-chip")
-                self._chips[name] = named(chip, f"class {name}, {count:,} training examples", title=f"{count:,} training examples")
+                self._chips[name] = named(
+                    chip, f"class {name}, {count:,} training examples", title=f"{count:,} training examples"
+                )
                 pressed(chip, name in self.desk.draft.classes)
             if len(found) > MOST:
                 ui.label(f"… and {len(found) - MOST} more; type to find them.").classes("wb-quiet-text")
@@ -128,8 +130,15 @@ class TargetPart:
         else:
             self.desk.tell(Problem("request", "nothing is selected on the map; draw around points there, or press Select class."))
 
+    def focus(self) -> None:
+        """Put the focus on the first control of the target."""
+        inner = "button.wb-chip, textarea, input"
+        ask_browser(self.panel.box, f"(e) => {{ e.open = true; e.querySelector('{inner}')?.focus(); }}")
+
     def _selected(self, news: Selected) -> None:
-        self._from_map.set_text(f"Take the {len(news.ids):,} selected on the map" if news.ids else "Take those selected on the map")
+        self._from_map.set_text(
+            f"Take the {len(news.ids):,} selected on the map" if news.ids else "Take those selected on the map"
+        )
 
     # -------------------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from nicegui import events, ui
 from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
 from lorasteer.web.parts.branches import Spot, spots, towards
-from lorasteer.web.parts.controls import attributes, button, named
+from lorasteer.web.parts.controls import ask_browser, attributes, button, named
 from lorasteer.web.parts.desk import Busy, Desk, Marked, Problem
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
 from lorasteer.web.views import Node, SessionView
@@ -30,11 +30,15 @@ class TreePart:
         with ui.element("div").classes("wb-tree-bar"):
             ui.label("History").classes("wb-title").props("role=heading aria-level=2")
             self._hint = ui.label().classes("wb-quiet-text").props("role=status aria-live=polite")
-            self._look = button("Compare here", self._compare, kind="plain", title="Show the second beside the first in the table")
+            self._look = button(
+                "Compare here", self._compare, kind="plain", title="Show the second beside the first in the table"
+            )
             self._page = ui.link("Compare page", "#").classes("wb-link")
             button_clear = button("Clear marks", self._clear)
         self._tools = (self._look, self._page, button_clear)
-        self._box = named(ui.element("div").classes("wb-tree").props("role=group"), "Iterations; arrow keys move, Enter goes there, m marks")
+        self._box = named(
+            ui.element("div").classes("wb-tree").props("role=group"), "Iterations; arrow keys move, Enter goes there, m marks"
+        )
         desk.on(SessionView, lambda _: self._draw())
         desk.on(Marked, lambda _: self._mark())
         desk.on(Busy, lambda _: self._enable())
@@ -46,7 +50,7 @@ class TreePart:
 
     def _focus(self, number: int) -> None:
         if number in self._cards:
-            ui.run_javascript(f"getHtmlElement({self._cards[number].id})?.focus()")
+            ask_browser(self._cards[number], "(e) => e.focus()")
 
     # Drawing -----------------------------------------------------------------------------------------------------------------
 
@@ -68,7 +72,7 @@ class TreePart:
                 self._card(node, self._where[node.number])
         attributes(inner, role="presentation")
         self._mark()
-        ui.run_javascript(f"getHtmlElement({self._cards[view.head].id})?.scrollIntoView({{block:'nearest',inline:'nearest'}})")
+        ask_browser(self._cards[view.head], "(e) => e.scrollIntoView({block: 'nearest', inline: 'nearest'})")
 
     def _stems(self, wide: int, high: int) -> Markup:
         lines = []
@@ -86,13 +90,19 @@ class TreePart:
         head = node.number == self.desk.view.head
         with ui.element("div").classes("wb-node-box").style(place):
             card = ui.element("button").classes("wb-node" + (" wb-head" if head else "")).props("type=button")
-            attributes(card, **{"aria-current": "true" if head else None, "tabindex": "0" if head else "-1", "title": _about(node)})
+            attributes(
+                card, **{"aria-current": "true" if head else None, "tabindex": "0" if head else "-1", "title": _about(node)}
+            )
             named(card, _spoken(node, head=head), title=_about(node)).mark(f"node-{node.number}")
             with card:
                 show(drawn(), _inside(node))
             card.on("click", lambda: self._go(node.number))
             card.on("keydown", lambda event: self._key(event, node.number), js_handler=PRESSED)
-            toggle = ui.button("⇄", on_click=lambda: self.desk.mark(node.number)).props("flat dense tabindex=-1").classes("wb-node-mark")
+            toggle = (
+                ui.button("⇄", on_click=lambda: self.desk.mark(node.number), color=None)
+                .props("flat dense tabindex=-1")
+                .classes("wb-node-mark")
+            )
             named(toggle, f"Mark {_name(node)} to compare", title="Mark to compare (m)").mark(f"mark-{node.number}")
         self._cards[node.number], self._toggles[node.number] = card, toggle
 
@@ -101,7 +111,13 @@ class TreePart:
         for number, toggle in self._toggles.items():
             attributes(toggle, **{"aria-pressed": "true" if number in numbers else "false"})
         whole = len(numbers) == 2
-        words = "" if not numbers else f"{numbers[0]} marked; mark another one" if not whole else f"{numbers[0]} and {numbers[1]} marked"
+        words = (
+            ""
+            if not numbers
+            else f"{numbers[0]} marked; mark another one"
+            if not whole
+            else f"{numbers[0]} and {numbers[1]} marked"
+        )
         self._hint.set_text(words or "A press goes there, ⇄ marks two to compare.")
         for one in self._tools:
             one.set_visibility(whole)
@@ -163,7 +179,11 @@ def _share(value: float | None) -> str:
 
 
 def _spoken(node: Node, *, head: bool) -> str:
-    facts = "" if node.number == BASE else f": {node.text}, target {_share(node.forgotten)} recognised, rest {_share(node.retained)} known"
+    facts = (
+        ""
+        if node.number == BASE
+        else f": {node.text}, target {_share(node.forgotten)} recognised, rest {_share(node.retained)} known"
+    )
     return f"{_name(node)}{facts}{', in force' if head else ', go there'}"
 
 
@@ -174,5 +194,8 @@ def _about(node: Node) -> str:
 def _inside(node: Node) -> Markup:
     number = tag("b", "base" if node.number == BASE else str(node.number))
     top = tag("span", number, " ", tag("span", "untouched" if node.number == BASE else node.text), class_="wb-node-top")
-    values = [tag("span", f"{_share(value)}", class_=f"wb-node-{name}") for name, value in (("forgotten", node.forgotten), ("retained", node.retained))]
+    values = [
+        tag("span", f"{_share(value)}", class_=f"wb-node-{name}")
+        for name, value in (("forgotten", node.forgotten), ("retained", node.retained))
+    ]
     return joined([top, tag("span", *values, class_="wb-node-values")])
