@@ -106,12 +106,16 @@ class Bench:
 
     def _columns(self, top: Frame) -> None:
         pictures = Pictures(self.desk.room)
-        with named(ui.element("section").classes("wb-ask"), "Ask"), ui.element("div").classes("wb-panels"):
-            self.target = TargetPart(self.desk)
-            self.intensity = IntensityPart(self.desk)
-            self.direction = DirectionPart(self.desk, pictures)
-            self.method = MethodPart(self.desk)
-            self.goal = GoalPart(self.desk)
+        with ui.element("div").classes("wb-left"):
+            with named(ui.element("section").classes("wb-ask"), "Ask"):
+                self.target = TargetPart(self.desk)
+                self.intensity = IntensityPart(self.desk)
+                self.direction = DirectionPart(self.desk, pictures)
+                self.method = MethodPart(self.desk)
+                self.goal = GoalPart(self.desk)
+            self.decisions = DecisionBar(
+                self.desk, {"dial": self._to_dial, "commit": self._keep, "goal": self._to_goal, "go": self._to_tree}
+            )
         with named(ui.element("section").classes("wb-middle"), "Map"):
             self.map = MapPart(
                 self.desk, pictures, top.look, marks=self.direction.take_selected, forget=self.target.take_selected
@@ -120,10 +124,6 @@ class Bench:
             self._numbers()
         with named(ui.element("section").classes("wb-bottom"), "History"):
             self.tree = TreePart(self.desk)
-        self.decisions = DecisionBar(
-            self.desk,
-            {"dial": self._to_dial, "commit": self.dial.keep, "goal": self._to_goal, "go": self._to_tree},
-        )
 
     def _numbers(self) -> None:
         self.headline = Headline(self.desk)
@@ -160,6 +160,9 @@ class Bench:
     def _to_dial(self) -> None:
         self.show("numbers")
         self.dial.focus()
+
+    async def _keep(self) -> None:
+        await self.dial.keep()
 
     def _to_goal(self) -> None:
         self.show("ask")

@@ -11,7 +11,7 @@ from lorasteer.session.states import MEANINGS
 from lorasteer.session.steps import Combine, Continue, Drop, Stop, Undo
 from lorasteer.web.parts.controls import Complaint, attributes, button, named
 from lorasteer.web.parts.desk import Busy, Desk, Marked, Problem
-from lorasteer.web.parts.markup import drawn, show, tag
+from lorasteer.web.parts.markup import drawn, joined, show, tag
 from lorasteer.web.views import Progress, SessionView
 
 WORDS = {
@@ -24,6 +24,7 @@ KEYS = {
 """The key that does the same."""
 FIRST = ("start", "continue", "adjust", "undo", "interrupt", "stop")
 """Actions that are large buttons; the others stand in a row below."""
+CLOSED = "This session is closed. Its iterations stay to be read and exported."
 MAIN = frozenset({"start", "continue", "interrupt"})
 
 
@@ -79,16 +80,25 @@ class DecisionBar:
                 with self._large if action in FIRST else self._small:
                     self._button(action)
         self._enable()
-        if view.state not in ("unlearning", "evaluating"):
-            text = view.error or (
-                "This session is closed. Its iterations stay to be read and exported." if view.state == "closed" else ""
-            )
-            show(self._work, tag("div", text, class_="wb-error" if view.error else "wb-quiet-text"))
-        elif self.desk.room.progress is None:
-            show(self._work, tag("div", view.waiting or f"{view.state} …", class_="wb-quiet-text"))
+        self._say()
         if self._why.value != self.desk.why:
             self._why.set_value(self.desk.why)
         self._why.set_visibility(bool(view.allowed) and view.state != "unlearning")
+
+    def _say(self) -> None:
+        """What there is to say when nothing is trained: an error, that it is over, or what is waited for."""
+        view = self.desk.view
+        if view.state in ("unlearning", "evaluating"):
+            if self.desk.room.progress is None or view.state == "evaluating":
+                self._tell(view.waiting or {"unlearning": "The training begins …", "evaluating": "Measuring …"}[view.state])
+        elif view.error:
+            self._tell(view.error, "wb-error")
+        else:
+            self._tell(CLOSED if view.state == "closed" else "")
+
+    def _tell(self, text: str, kind: str = "wb-quiet-text") -> None:
+        show(self._work, tag("div", text, class_=kind) if text else joined(()))
+        self._work.set_visibility(bool(text))
 
     def _button(self, action: str) -> None:
         key = KEYS.get(action)
@@ -171,6 +181,7 @@ class DecisionBar:
         bar = tag("div", tag("i", "", style=f"width:{done:.1f}%"), class_="wb-bar", role="progressbar", aria_label="Training",
                   aria_valuenow=f"{done:.0f}", aria_valuemin=0, aria_valuemax=100)  # fmt: skip
         show(self._work, tag("div", bar, tag("div", text, class_="wb-quiet-text")))
+        self._work.set_visibility(True)
 
 
 def _rank(action: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lorasteer.evaluation.table import MISSING
+from lorasteer.session.history import BASE
 from lorasteer.session.shown import CURVES
 from lorasteer.web.parts.desk import Desk, Looking
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
@@ -30,10 +31,8 @@ class Headline:
         for name, metrics in CURVES:
             row = first(found.rows if found else (), metrics)
             moving = getattr(live, name) if live else None
-            now = f"{moving:.1%}" if moving is not None else row.now if row else MISSING
-            about = (
-                "on the points of the map, now" if moving is not None else f"base {row.base}" if row else _base(self.desk, name)
-            )
+            now = f"{moving:.1%}" if moving is not None else row.now if row else _base(self.desk, name)
+            about = "on the points of the map, now" if moving is not None else f"base {row.base}" if row else "base"
             tiles.append(_tile(name, now, about))
         show(self._place, joined(tiles))
 
@@ -45,8 +44,11 @@ def first(rows: Sequence[TableRow], metrics: Sequence[str]) -> TableRow | None:
 
 
 def _base(desk: Desk, name: str) -> str:
-    accuracy = desk.view.base.accuracy
-    return "nothing forgotten yet" if name == "forgotten" or accuracy is None else f"accuracy of the base {accuracy:.1%}"
+    """What the base says, as far as it is known before anything is forgotten."""
+    node = desk.node(BASE)
+    value = getattr(node, name) if node else None
+    value = desk.view.base.accuracy if value is None else value
+    return MISSING if value is None else f"{value:.1%}"
 
 
 def _tile(name: str, value: str, about: str) -> Markup:

@@ -8,7 +8,7 @@ from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
 from lorasteer.web.parts.controls import button
 from lorasteer.web.parts.desk import Desk, Elsewhere, Moved, Overtaken
-from lorasteer.web.parts.toast import toast
+from lorasteer.web.parts.toast import Toast, toast
 from lorasteer.web.views import Crash, SessionView
 
 
@@ -20,7 +20,7 @@ class Notices:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        self.desk, self._at = desk, desk.view.head
         with ui.element("div").classes("wb-banners") as self._place:
             with ui.element("div").classes("ls-note ls-is-warn wb-banner").props("role=alert") as self._stale:
                 self._stale_words = ui.label()
@@ -34,7 +34,15 @@ class Notices:
         desk.on(Crash, self._crashed)
         desk.on(Elsewhere, self._elsewhere)
         desk.on(Moved, self._moved)
-        desk.on(SessionView, lambda view: self._crash.set_visibility(False) if view.allowed else None)
+        desk.on(SessionView, self._view)
+        self._toast: Toast | None = None
+
+    def _view(self, view: SessionView) -> None:
+        if view.allowed:
+            self._crash.set_visibility(False)
+        if self._toast and view.head != self._at:
+            self._toast.close()
+            self._toast = None
 
     def _overtaken(self, news: Overtaken) -> None:
         self._stale.set_visibility(news.stale is not None)
@@ -64,7 +72,8 @@ class Notices:
         now = self.desk.view.head
         with self._place:
             words = "Undone" if news.action == "undo" else "Moved"
-            toast(f"{words}: {_name(now)} is in force.", lambda: self.desk.go(news.back), label=f"Back to {_name(news.back)}")
+            self._at = now
+            self._toast = toast(f"{words}: {_name(now)} is in force.", lambda: self.desk.go(news.back), label=f"Back to {_name(news.back)}")
 
 
 def clock(time: str) -> str:
