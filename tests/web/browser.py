@@ -28,7 +28,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds for a server to answer, and for a page to open
+PATIENCE = 30.0  # seconds for a server to answer, and for a page to open
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
@@ -94,7 +94,9 @@ def opened(browser: Browser, **settings: Any) -> Iterator[Watched]:
         browser: The browser.
         settings: As `Browser.new_context` takes them, such as `color_scheme` or `viewport`.
     """
-    context: BrowserContext = browser.new_context(**{"viewport": dict(zip(("width", "height"), SIZES["wide"], strict=True)), **settings})
+    context: BrowserContext = browser.new_context(
+        **{"viewport": dict(zip(("width", "height"), SIZES["wide"], strict=True)), **settings}
+    )
     context.set_default_timeout(1000 * PATIENCE)
     try:
         watched = Watched(context.new_page())
@@ -149,13 +151,15 @@ def free_port() -> int:
 def launched(command: Sequence[str], port: int, *, env: dict[str, str] | None = None) -> Iterator[Server]:
     """Run a command that listens on 127.0.0.1:port until it answers; it is ended afterwards, by its id.
 
-    It may answer with any status: a guarded app says 401 to one without a token, and is ready none the less. Its output must hold no
-    traceback at the end.
+    It may answer with any status: a guarded app says 401 to one without a token, and is ready none the less.
+    Its output must hold no traceback at the end.
     """
     folder = Path(tempfile.mkdtemp(prefix="served-"))
     log = folder / "log.txt"
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # NiceGUI behaves otherwise in tests
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+    }  # NiceGUI behaves otherwise in tests
     setting = {**own, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **(env or {})}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=setting, stdout=output, stderr=subprocess.STDOUT)
@@ -210,7 +214,7 @@ def serve(app: Callable[..., None], **settings: Any) -> Iterator[Server]:
 
 
 def axe(page: Page) -> list[str]:
-    """Serious and critical violations of WCAG 2.0 to 2.2, A and AA, one line for each, with the first element that is concerned."""
+    """Serious and critical violations of WCAG 2.0 to 2.2, A and AA, a line for each with the first element concerned."""
     page.evaluate(AXE_SCRIPT)
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
     found = page.evaluate("(options) => axe.run(document, options).then((results) => results.violations)", options)
@@ -219,7 +223,7 @@ def axe(page: Page) -> list[str]:
 
 
 def looked(page: Page, name: str) -> None:
-    """Save how a page looks, wide and narrow, light and dark, in the folder of LORASTEER_SCREENSHOTS; nothing where that is unset."""
+    """Save pictures of a page, wide and narrow, light and dark, in the folder LORASTEER_SCREENSHOTS; nothing when unset."""
     folder = os.environ.get("LORASTEER_SCREENSHOTS")
     if not folder:
         return

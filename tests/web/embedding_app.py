@@ -83,12 +83,12 @@ def build(count: int = 2000, names: list[str] | None = None) -> None:
         bench.page(dark, color_by)
 
     @app.get("/test/feed")
-    def feed(rate: float, frames: int) -> bool:
+    async def feed(rate: float, frames: int) -> bool:
         background_tasks.create(bench.feed(rate, frames), name="feed")
         return True
 
     @app.get("/test/state")
-    def state(view: int = -1) -> dict[str, Any]:
+    async def state(view: int = -1) -> dict[str, Any]:
         shown = bench.views[view]
         return {
             "seq": bench.seq, "drawn": shown.drawn_seq, "dropped": shown.dropped, "views": len(bench.views),
@@ -97,7 +97,7 @@ def build(count: int = 2000, names: list[str] | None = None) -> None:
         }  # fmt: skip
 
     @app.get("/test/do")
-    def do(what: str, value: str = "", view: int = -1) -> bool:
+    async def do(what: str, value: str = "", view: int = -1) -> bool:
         shown = bench.views[view]
         match what:
             case "select":

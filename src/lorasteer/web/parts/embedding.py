@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from nicegui import events, ui
+from numpy.typing import ArrayLike
 
-from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, SELECTED, ZOOMED, ready
+from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, ZOOMED, ready, resized, selected, selecting
 from lorasteer.web.parts.embedding_controls import Legend, Orders, tools
 from lorasteer.web.parts.embedding_figure import CONFIG, Box, Scene, box_of, empty_figure, figure_of, grown_box, places_of
 from lorasteer.web.parts.embedding_points import Indices, Points, checked_positions, groups_of
@@ -23,10 +24,13 @@ from lorasteer.web.parts.embedding_selection import NOTHING, checked_indices, fr
 from lorasteer.web.parts.embedding_stream import Drawn, Frame, Stream
 
 PATIENCE = 30.0
-"""Seconds to wait for a browser's word before it is sent the map anew; as long as the server keeps a page whose line is broken."""
+"""Seconds to wait for a browser's word before it is sent the map anew; as long as a page is kept whose line is broken."""
 
 HOVER = 0.05
 """Seconds between two words of where the mouse is."""
+
+STILL = 1.5
+"""Seconds that the map stands still after a stroke of a lasso, so that a person selects what they see."""
 
 STEP = 0.2
 """How far an arrow key moves, as a share of the map's half width."""
@@ -80,11 +84,14 @@ class EmbeddingView:
         self._listen()
 
     def _listen(self) -> None:
-        self.plot.on("plotly_selected", self._lassoed, js_handler=SELECTED)
+        drawing = selecting(self.plot.html_id)
+        self.plot.on("plotly_selecting", lambda: self._stream.hold(STILL), js_handler=drawing, throttle=STILL / 3)
+        self.plot.on("plotly_selected", self._lassoed, js_handler=selected(self.plot.html_id))
         self.plot.on("plotly_deselect", self.clear, js_handler="() => emit()")
         self.plot.on("plotly_hover", self._hovered, js_handler=POINTED, throttle=HOVER)
         self.plot.on("plotly_unhover", self._hovered, js_handler=LEFT)
         self.plot.on("plotly_click", self._clicked, js_handler=POINTED)
+        self.plot.on("plotly_autosize", self._stream.redraw, js_handler=resized(self.plot.html_id))
         self.plot.on("plotly_relayout", self._zoomed, js_handler=ZOOMED)
 
     def _attach(self) -> None:
@@ -104,7 +111,7 @@ class EmbeddingView:
 
     # What the page says ------------------------------------------------------------------------------------------------------
 
-    def set_positions(self, positions: object, seq: int, *, after: object = None) -> None:
+    def set_positions(self, positions: ArrayLike, seq: int, *, after: Indices | None = None) -> None:
         """Show a new frame as soon as the browser can; a frame older than the newest is ignored.
 
         Args:
@@ -144,8 +151,9 @@ class EmbeddingView:
             RequestError: The colouring does not exist, or needs predictions that are not there.
         """
         scene = self._scene
-        given = {"points": points, "color_by": color_by, "dark": dark}
-        changed = replace(scene, **{name: value for name, value in given.items() if value is not None})
+        points = scene.points if points is None else points
+        dark = scene.dark if dark is None else dark
+        changed = replace(scene, points=points, color_by=color_by or scene.color_by, dark=dark)
         groups_of(changed.points, changed.color_by)
         if changed.color_by != scene.color_by:
             changed = replace(changed, hidden=frozenset())
@@ -159,7 +167,7 @@ class EmbeddingView:
             self._choose(NOTHING)
         self._say()
 
-    def set_start(self, positions: object) -> None:
+    def set_start(self, positions: ArrayLike) -> None:
         """Measure movement from these places; from the first frame when this is never called."""
         self._change(replace(self._scene, start=checked_positions(positions, len(self._scene.points))))
 
@@ -242,6 +250,7 @@ class EmbeddingView:
     # What a person does on it ------------------------------------------------------------------------------------------------
 
     def _lassoed(self, event: events.GenericEventArguments) -> None:
+        self._stream.hold(0)
         mask, add = event.args
         found = from_mask(mask, len(self._scene.points))
         self._choose(np.union1d(self._scene.selection, found) if add else found)
@@ -252,8 +261,9 @@ class EmbeddingView:
 
     def _clicked(self, event: events.GenericEventArguments) -> None:
         index = _index(event.args, len(self._scene.points))
-        for callback in self._on_click if index is not None else ():
-            callback(index)
+        if index is not None:
+            for callback in self._on_click:
+                callback(index)
 
     def _zoomed(self, event: events.GenericEventArguments) -> None:
         left, right, low, high = (float(end) for end in event.args)
@@ -289,7 +299,7 @@ class EmbeddingView:
             callback(selection)
 
     def _change(self, scene: Scene) -> None:
-        self._scene = scene
+        self._scene = replace(scene, turn=self._scene.turn + 1)
         self._legend.show(scene)
         self._stream.redraw()
 

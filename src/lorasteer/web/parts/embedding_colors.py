@@ -23,7 +23,7 @@ SYMBOLS = {
 
 NAMES = tuple(SYMBOLS)
 
-QUIET, LIVELY = ("#94a4a2", "#bd1f01"), ("#717581", "#ffa90e")
+STILL, FAR = ("#94a4a2", "#717581"), ("#bd1f01", "#ffa90e")
 """Ends of the scale of movement, still and far, on a light and on a dark page."""
 
 INK = ("#111827", "#f9fafb")

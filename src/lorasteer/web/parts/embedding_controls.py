@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from lorasteer.web.parts.embedding_colors import LIVELY, QUIET, look
+from lorasteer.web.parts.embedding_colors import FAR, STILL, look
 from lorasteer.web.parts.embedding_figure import Scene
 from lorasteer.web.parts.embedding_points import MOVED, Group
 
@@ -63,7 +63,7 @@ class Legend:
 
     def show(self, scene: Scene) -> None:
         """Draw the legend of a scene; nothing is sent when it stays as it was."""
-        keys = [(group.key, group.name, len(group.index), group.key in scene.hidden) for group in scene.groups]
+        keys = [(group.key, group.name, len(group.members), group.key in scene.hidden) for group in scene.groups]
         wanted = (scene.color_by, scene.dark, keys, round(scene.furthest, 2) if scene.color_by == MOVED else 0)
         if wanted == self._shown:
             return
@@ -83,13 +83,13 @@ class Legend:
         button.props(f"aria-pressed={str(shown).lower()}")
         with button:
             ui.label(seen.letter if shown else "○").style(f"color: {seen.color}").classes("q-mr-xs").props("aria-hidden=true")
-            ui.label(f"{group.name} ({len(group.index):,})").style("" if shown else "text-decoration: line-through")
+            ui.label(f"{group.name} ({len(group.members):,})").style("" if shown else "text-decoration: line-through")
 
 
 def _scale(scene: Scene) -> None:
     """Two ends of the scale of movement and what lies between."""
     with ui.row().classes("items-center gap-2"):
         ui.label("moved 0.00")
-        ends = f"{QUIET[scene.dark]}, {LIVELY[scene.dark]}"
+        ends = f"{STILL[scene.dark]}, {FAR[scene.dark]}"
         ui.element("div").style(f"width: 8rem; height: .75rem; background: linear-gradient(to right, {ends})")
         ui.label(f"{scene.furthest:.2f}")

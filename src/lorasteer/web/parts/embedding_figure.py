@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lorasteer.web.parts.embedding_colors import INK, LIVELY, QUIET, look
+from lorasteer.web.parts.embedding_colors import FAR, INK, STILL, look
 from lorasteer.web.parts.embedding_points import MOVED, Group, Indices, Points, Positions, groups_of
 from lorasteer.web.parts.embedding_selection import NOTHING
 
@@ -64,7 +64,7 @@ def box_of(positions: Positions) -> Box:
         Box(x=1.0, y=0.5, half=1.15)
     """
     if not len(positions):
-        return Box(0.0, 0.0, 1.0)
+        return UNIT
     low, high = positions.min(axis=0).astype(float), positions.max(axis=0).astype(float)
     middle = (low + high) / 2
     return Box(float(middle[0]), float(middle[1]), float((high - low).max() / 2 * (1 + MARGIN)) or 1.0)
@@ -96,11 +96,15 @@ def encoded(values: NDArray[Any], dtype: str = "f4") -> dict[str, str]:
     return {"dtype": dtype, "bdata": base64.b64encode(data.tobytes()).decode("ascii")}
 
 
+UNIT = Box(0.0, 0.0, 1.0)
+"""What is seen before the first frame."""
+
+
 class Layer(NamedTuple):
     """Points of one group that are drawn in one go."""
 
     group: Group
-    index: Indices
+    members: Indices
     chosen: bool
 
 
@@ -118,6 +122,7 @@ class Scene:
         dark: Whether the page is dark.
         box: What is seen of the plane.
         drag: What dragging does: `lasso`, `select` (a box) or `pan`.
+        turn: Counts the scenes; a whole drawing of another turn takes away what a lasso has left on the plot.
     """
 
     points: Points
@@ -127,8 +132,9 @@ class Scene:
     hidden: frozenset[int] = frozenset()
     selection: Indices = field(default_factory=lambda: NOTHING)
     dark: bool = False
-    box: Box = Box(0.0, 0.0, 1.0)
+    box: Box = UNIT
     drag: str = "lasso"
+    turn: int = 0
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -140,16 +146,17 @@ class Scene:
         """What is drawn, the selected points last."""
         shown = [group for group in self.groups if group.key not in self.hidden]
         if not len(self.selection):
-            return [Layer(group, group.index, False) for group in shown]
+            return [Layer(group, group.members, False) for group in shown]
         chosen = np.zeros(len(self.points), dtype=bool)
         chosen[self.selection] = True
-        split = [Layer(group, group.index[chosen[group.index] == which], which) for which in (False, True) for group in shown]
-        return [layer for layer in split if len(layer.index)]
+        split = [Layer(group, group.members[chosen[group.members] == which], which) for which in (False, True) for group in shown]
+        return [layer for layer in split if len(layer.members)]
 
     @cached_property
     def moved(self) -> NDArray[np.float32]:
         """How far each point has moved, in units of the map."""
-        return np.linalg.norm(self.positions - self.start, axis=1).astype(np.float32)
+        away = self.positions - self.start
+        return np.hypot(away[:, 0], away[:, 1]).astype(np.float32)
 
     @property
     def furthest(self) -> float:
@@ -158,10 +165,10 @@ class Scene:
 
 
 def _places(scene: Scene, layer: Layer) -> dict[str, Any]:
-    places = scene.positions[layer.index]
+    places = scene.positions[layer.members]
     found: dict[str, Any] = {"x": encoded(places[:, 0]), "y": encoded(places[:, 1])}
     if scene.color_by == MOVED:
-        found |= {"marker.color": encoded(scene.moved[layer.index]), "marker.cmax": scene.furthest}
+        found |= {"marker.color": encoded(scene.moved[layer.members]), "marker.cmax": scene.furthest}
     return found
 
 
@@ -169,7 +176,7 @@ def _marker(scene: Scene, layer: Layer) -> dict[str, Any]:
     size = next((size for count, size in SIZES if len(scene.points) <= count), 3.0)
     marker: dict[str, Any] = {"size": size, "opacity": 0.85}
     if scene.color_by == MOVED:
-        marker |= {"colorscale": list(enumerate((QUIET[scene.dark], LIVELY[scene.dark]))), "cmin": 0}
+        marker |= {"colorscale": list(enumerate((STILL[scene.dark], FAR[scene.dark]))), "cmin": 0}
     else:
         marker |= look(scene.color_by, layer.group.key, dark=scene.dark)._asdict()
     if layer.chosen:
@@ -184,7 +191,7 @@ def _trace(scene: Scene, layer: Layer) -> dict[str, Any]:
         "type": "scattergl",
         "mode": "markers",
         "hoverinfo": "none",
-        "customdata": encoded(layer.index, "u4"),
+        "customdata": encoded(layer.members, "u4"),
         "marker": marker,
         **places,
     }
@@ -206,6 +213,7 @@ def layout_of(scene: Scene) -> dict[str, Any]:
         "hovermode": "closest",
         "dragmode": scene.drag,
         "selections": [],
+        "selectionrevision": scene.turn,
         "newselection": {"mode": "immediate", "line": {"color": ink, "width": 2, "dash": "dot"}},
     }
 

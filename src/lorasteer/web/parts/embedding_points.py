@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lorasteer.errors import DataError, RequestError, choices
 
@@ -29,12 +29,12 @@ class Group(NamedTuple):
     Attributes:
         key: Number that decides colour and symbol; it stays the same when other groups come and go.
         name: What the legend calls it; plain text.
-        index: Which points, ascending.
+        members: Which points, ascending.
     """
 
     key: int
     name: str
-    index: Indices
+    members: Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +72,11 @@ def _column(name: str, values: object, count: int, top: int) -> Indices:
     column = np.asarray(values)
     if column.shape != (count,):
         raise DataError(f"{name} of the map: got shape {column.shape}, allowed ({count},). Give one number for each point.")
-    if count and not (column.min() >= 0 and column.max() < top):
+    if count and not (column.dtype.kind in "iu" and column.min() >= 0 and column.max() < top):
         found = f"{column.min()} to {column.max()}"
-        raise DataError(f"{name} of the map: got {found}, allowed 0 to {top - 1}. Check that they belong to this data set.")
+        raise DataError(
+            f"{name} of the map: got {found}, allowed whole numbers from 0 to {top - 1}. Check that they belong to this data set."
+        )
     return column.astype(np.int64)
 
 
@@ -124,7 +126,7 @@ def groups_of(points: Points, color_by: str) -> list[Group]:
 
     Example:
         >>> points = Points(("cat", "dog"), np.array([0, 1, 0]), before=np.array([0, 1, 0]), after=np.array([1, 1, 0]))
-        >>> [(group.name, group.index.tolist()) for group in groups_of(points, "changed")]
+        >>> [(group.name, group.members.tolist()) for group in groups_of(points, "changed")]
         [('right, still right', [1, 2]), ('right, now wrong', [0])]
     """
     if color_by not in COLOURINGS:
@@ -132,7 +134,7 @@ def groups_of(points: Points, color_by: str) -> list[Group]:
     return COLOURINGS[color_by](points)
 
 
-def checked_positions(positions: object, count: int) -> Positions:
+def checked_positions(positions: ArrayLike, count: int) -> Positions:
     """Places as contiguous float32.
 
     Args:
@@ -142,10 +144,12 @@ def checked_positions(positions: object, count: int) -> Positions:
     Raises:
         DataError: Another shape, or a number that is not finite.
     """
-    places = np.ascontiguousarray(positions, dtype=np.float32)
+    places = np.ascontiguousarray(positions, dtype=np.float32)  # a view of a larger array could not be sent
     if places.shape != (count, 2):
         raise DataError(f"positions of the map: got shape {places.shape}, allowed ({count}, 2). Give two numbers for each point.")
     if not np.isfinite(places).all():
         bad = int((~np.isfinite(places).all(axis=1)).sum())
-        raise DataError(f"positions of the map: got {bad:,} points that are not finite, allowed 0. Keep the last map that was whole.")
+        raise DataError(
+            f"positions of the map: got {bad:,} points that are not finite, allowed 0. Keep the last map that was whole."
+        )
     return places

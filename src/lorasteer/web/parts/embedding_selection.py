@@ -27,7 +27,9 @@ def checked_indices(indices: object, count: int) -> Indices:
     if given.size == 0:
         return NOTHING
     if given.ndim != 1 or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= count:
-        raise RequestError(f"selection: got {_words(given)}, allowed whole numbers from 0 to {count - 1}. Select points of this map.")
+        raise RequestError(
+            f"selection: got {_words(given)}, allowed whole numbers from 0 to {count - 1}. Select points of this map."
+        )
     return np.unique(given).astype(np.int64)
 
 
@@ -92,7 +94,7 @@ def summary(points: Points, selection: Indices) -> str:
     Example:
         >>> points = Points(("cat", "dog"), np.array([0, 1, 0]))
         >>> summary(points, np.array([0]))
-        '1 of 3 points selected: cat 1 of 2'
+        '1 of 3 points selected – cat: 1 of 2'
         >>> summary(points, NOTHING)
         '0 of 3 points selected'
     """
@@ -100,8 +102,8 @@ def summary(points: Points, selection: Indices) -> str:
     chosen = np.bincount(points.labels[selection], minlength=len(points.classes))
     whole = np.bincount(points.labels, minlength=len(points.classes))
     order = [int(key) for key in np.argsort(-chosen, kind="stable") if chosen[key]]
-    named = [f"{points.classes[key]} {chosen[key]:,} of {whole[key]:,}" for key in order[:NAMED]]
+    named = [f"{points.classes[key]}: {chosen[key]:,} of {whole[key]:,}" for key in order[:NAMED]]
     others = order[NAMED:]
     if others:
         named.append(f"{chosen[others].sum():,} in {len(others)} other {'class' if len(others) == 1 else 'classes'}")
-    return f"{head}: {', '.join(named)}" if named else head
+    return f"{head} – {'; '.join(named)}" if named else head

@@ -57,6 +57,7 @@ class Stream:
         self._waiting = False
         self._whole = True
         self._task: asyncio.Task[None] | None = None
+        self._still_until = 0.0
         self.newest: Frame | None = None
         self.drawn_seq = UNSEEN
         self.dropped = 0
@@ -77,6 +78,15 @@ class Stream:
         """Drop all frames: other points take the place of these."""
         self.newest, self._waiting, self._whole, self.drawn_seq = None, False, True, UNSEEN
 
+    def hold(self, seconds: float) -> None:
+        """Draw nothing for a while: somebody is drawing on what is there. 0 ends it."""
+        loop = asyncio.get_running_loop()
+        self._still_until = loop.time() + seconds
+        if seconds:
+            loop.call_later(seconds + 0.01, self._go)
+        else:
+            self._go()
+
     def connect(self) -> None:
         """A browser is there. What it shows is unknown, so the first drawing is a whole one."""
         self._connected = True
@@ -89,15 +99,22 @@ class Stream:
             self._task.cancel()
             self._task = None
 
+    @property
+    def _next(self) -> Frame | None:
+        """What is to be drawn now."""
+        still = asyncio.get_running_loop().time() < self._still_until
+        due = self._connected and not still and (self._waiting or self._whole)
+        return self.newest if due else None
+
     def _go(self) -> None:
-        if self._connected and self.newest is not None and self._task is None:
+        if self._task is None and self._next is not None:
             self._task = background_tasks.create(self._run(), name="map frames")
 
     async def _run(self) -> None:
         me = asyncio.current_task()
         try:
-            while self._task is me and self.newest is not None and (self._waiting or self._whole):
-                await self._send(self.newest)
+            while self._task is me and (frame := self._next) is not None:
+                await self._send(frame)
         finally:
             if self._task is me:
                 self._task = None
