@@ -18,6 +18,7 @@ from lorasteer.web.views import Findings, SessionView
 
 MOST = 4
 """How many iterations fit beside each other."""
+HINT = "Two to {most}. ▲ ▼ mark differences from {first} that chance does not explain; ✓ a value inside the aim."
 
 
 def register(house: House) -> None:
@@ -41,7 +42,7 @@ async def _build(house: House, run: str, said: str) -> None:
         return
     view = room.view
     name = view.name or view.id
-    with frame(f"Compare iterations of {name}", place={"Library": "/", name: f"/session/{run}"}, state=view.state) as top:
+    with frame("Compare iterations", place={"Library": "/", name: f"/session/{run}"}, state=view.state) as top:
         await Comparison(room, top, chosen(said, view)).show()
 
 
@@ -78,7 +79,7 @@ class Comparison:
 
     async def show(self) -> None:
         """Measure and draw what is chosen."""
-        self._hint.text = f"Two to {MOST}; arrows mark differences from {called(self._numbers[0])} that chance does not explain."
+        self._hint.text = HINT.format(most=MOST, first=called(self._numbers[0]))
         if len(self._numbers) < 2:
             self._hint.text = "There is nothing to compare yet: ask for an unlearning in the workbench first."
             return

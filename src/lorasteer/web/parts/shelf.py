@@ -119,7 +119,8 @@ class Shelf:
                     with ui.link(target=f"/session/{run.id}").classes("ls-title ls-cut"):
                         words("span", run.name or run.target or run.id)
                     StateChip(run.state)
-                words("p", f"forget {run.target}" if run.target else "nothing asked yet", "ls-cut")
+                if run.target:
+                    words("p", f"forget {run.target}", "ls-cut")
                 words("p", _about(run), "ls-small ls-muted ls-cut")
             _numbers(run)
             self._actions(run)
@@ -161,7 +162,7 @@ def _numbers(run: RunView) -> None:
         for name, value, kind in (("left to forget", run.forgotten, "forget"), ("retained", run.retained, "retain")):
             with ui.element("div"):
                 words("dt", name, "ls-small ls-muted")
-                words("dd", "n/a" if value is None else f"{value:.1%}", f"ls-figure ls-is-{kind}")
+                words("dd", "n/a" if value is None else f"{value:.1%}", f"ls-figure ls-is-{'none' if value is None else kind}")
 
 
 def _go(icon: str, label: str, address: str) -> None:
