@@ -13,7 +13,6 @@ from lorasteer.web.parts.frame import PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
 from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, maps, numbers_table
 from lorasteer.web.parts.theme import words
-from lorasteer.web.parts.toast import toast
 from lorasteer.web.views import Findings, SessionView
 
 MOST = 4
@@ -126,7 +125,7 @@ class Comparison:
         before = self._room.view.head
         await self._move(number)
         if self._room.view.head == number:
-            toast(f"{called(number).capitalize()} is in force", lambda: self._move(before))
+            self._top.toast(f"{called(number).capitalize()} is in force", lambda: self._move(before))
 
     async def _move(self, number: int) -> None:
         step = Go(action="go", number=number)
@@ -135,7 +134,7 @@ class Comparison:
             self._top.say_state(view.state)
             await self.show()
         except LorasteerError as error:
-            toast(str(error))
+            self._top.toast(str(error))
 
     async def _picked(self) -> None:
         numbers = tuple(map(int, self._picks.picked))

@@ -50,7 +50,8 @@ OFFERS: Mapping[Form, Offer] = {
         "Merged model",
         "The whole model with the change put into its weights: a base of its own, without an adapter to take off.",
         "Who has the old base too can subtract one from the other. Keep the old base where it was.",
-        'from lorasteer.tasks.vision.classifier import load_base\n\n# "merged" is the unpacked file\nmodel = load_base("merged").view()',
+        'from lorasteer.tasks.vision.classifier import load_base\n\n'
+        '# "merged" is the unpacked file\nmodel = load_base("merged").view()',
     ),
     "report": Offer(
         "Report",

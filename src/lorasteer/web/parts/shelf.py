@@ -12,7 +12,6 @@ from lorasteer.web.house import House
 from lorasteer.web.parts.frame import Frame, StateChip
 from lorasteer.web.parts.theme import named, words
 from lorasteer.web.parts.thumbnail import accuracy_bars
-from lorasteer.web.parts.toast import toast
 from lorasteer.web.views import RunView
 
 MANY = 8
@@ -142,10 +141,10 @@ class Shelf:
         try:
             await self._house.remove(run.id, actor=self._top.actor)
         except UserError as error:
-            toast(str(error))
+            self._top.toast(str(error))
             return
         await self.refresh()
-        toast(f"Removed {run.name or run.id}", back)
+        self._top.toast(f"Removed {run.name or run.id}", back)
 
     async def refresh(self) -> None:
         """Look again which sessions there are."""
