@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from lorasteer.errors import PlanError
+from lorasteer.methods import unlearn
 from lorasteer.methods.pools import LEAST_STEPS, make_pools, retain_sample
 from lorasteer.methods.settings import AdapterSettings
+from lorasteer.tasks.activations import Memory
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.splits import Holdout, Splits
 from tests.support.toy import half_class, splits_where, toy_data, toy_material, toy_plan
@@ -74,3 +78,11 @@ def test_all_weights_zero_is_refused() -> None:
 
     with pytest.raises(PlanError, match="nothing to forget"):
         pools(material, weights=(0.0,) * len(material.splits.forget))
+
+
+def test_rows_too_many_for_memory_train_the_same_change() -> None:
+    """The frozen layer's answers come with rows that are held, and are computed where they are not."""
+    plan, held = toy_plan("lora-ihl", settings={"epochs": 2}), toy_material()
+    read = replace(held, memory=Memory(held.base, held.inputs, None, memory_budget=1000))
+
+    assert unlearn(read, plan).record.tensors == unlearn(held, plan).record.tensors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,8 +22,9 @@ from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
 from lorasteer.methods.starting import put_adapter
 from lorasteer.methods.stopping import COLLAPSED, Watch, make_watch
 from lorasteer.records import Plan, TrainingNotes
+from lorasteer.tasks.glance import Glance, Glancer, glance_at
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.modules import check_rank, resolve_layers
+from lorasteer.tasks.modules import check_rank, classifier_head, resolve_layers
 from lorasteer.tasks.prefix import Replay, Rows, replay
 from lorasteer.tasks.tensors import Tensors
 from lorasteer.tasks.training import FitReport, Observer, fit
@@ -131,10 +132,12 @@ def _train(
     frozen_beneath = learner.adapts and boundary in learner.layers
     pools = make_pools(material, plan, settings, activations, forgets=forget_loss is not None, answers=frozen_beneath)
     known = f"{boundary}.base_layer" if frozen_beneath else ""
+    head = classifier_head(material.base.model)[-1]
     with replay(learner.network, activations.cut, activations.shape, known=known) as run:
         watch = None
         if settings.stop_at is not None and forget_loss is not None:
             watch = make_watch(learner.model, _quietly(learner.model, run), pools, plan, settings)
+        course = _seeing(course, lambda part, index: _glance(learner, run, activations.blocks(part, index), head))
         report, resume = _fit(learner, run, pools, settings, forget_loss, plan, course, watch)
     notes = TrainingNotes(
         steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
@@ -188,7 +191,8 @@ def step_loss(run: Replay, step: Step, forget_loss: ForgetLoss | None, settings:
     Forget and keep batches go through the model together, once.
     """
     samples = [*([step.forget] if forget_loss is not None else []), *step.keep]
-    joined: Rows = [torch.cat(slot) for slot in zip(*(sample.rows() for sample in samples), strict=True)]
+    # a pool too large to be held comes without the frozen layer's answers; then they are computed for all of them
+    joined: Rows = [torch.cat(slot) for slot in zip(*(sample.rows() for sample in samples), strict=False)]
     logits = list(torch.split(run(joined).float(), [len(sample) for sample in samples]))
     terms: list[Tensor] = []
     if forget_loss is not None:
@@ -199,6 +203,20 @@ def step_loss(run: Replay, step: Step, forget_loss: ForgetLoss | None, settings:
         share = settings.anchor_weight / len(step.keep) / len(sample)
         terms.append(anchor_losses(settings.anchor, said, sample) @ (share * sample.weights))
     return functools.reduce(torch.add, terms)
+
+
+def _seeing(course: Course, glancer: Glancer) -> Course:
+    """The same course, whose observers can look at the model at each step."""
+
+    def told(observe: Observer) -> Observer:
+        return lambda progress: observe(replace(progress, glance=glancer))
+
+    return replace(course, observers=[told(observe) for observe in course.observers])
+
+
+def _glance(learner: Learner, run: Replay, blocks: Iterable[Rows], head: str) -> Glance:
+    with _evaluating(learner.model):
+        return glance_at(learner.network, run, blocks, head)
 
 
 def _quietly(model: nn.Module, run: Replay) -> Replay:

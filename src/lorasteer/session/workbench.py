@@ -29,6 +29,7 @@ from lorasteer.session.round import ending
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
 from lorasteer.tasks.base import Base, save_base
+from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import classifier_head, rank_limit, resolve_layers
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, beside
@@ -232,6 +233,28 @@ class Workbench:
             self.applied(change, strength), change.layers, subject=subject, model=model,
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
+
+    def glance(
+        self, index: Index, change: Change | None = None, *, part: Part = "train", strength: float | None = None
+    ) -> Glance:
+        """What the base, or a change in force, answers to some examples, and the features that its last layer reads.
+
+        Args:
+            index: Positions, shape [n], at least one.
+            change: A change; None for the base.
+            part: Part of the data.
+            strength: Strength of the change; its own when left out.
+        """
+        if change is None:
+            model, layers = self.base.model, classifier_head(self.base.model)
+        else:
+            model, layers = self.applied(change, change.record.strength if strength is None else strength), change.layers
+        return self.material(self._unasked()).glance(model, part, index, layers=layers)
+
+    def _unasked(self) -> Splits:
+        """Splits before any request: nothing is forgotten."""
+        nothing, everything = np.empty(0, np.int64), np.arange(len(self.data.train))
+        return Splits(nothing, everything, nothing, np.arange(len(self.data.test)), self._holdout, self.data.digest)
 
     def _question(self, translation: Translation) -> Question:
         """The examples of a request, gathered once; the latest few requests are remembered."""

@@ -32,6 +32,7 @@ from lorasteer.tasks.rows import DiskRows, MemoryRows, RowStore
 from lorasteer.tasks.splits import Index, Part
 
 MEMORY_BUDGET = 1 << 30  # bytes
+FORWARD = 1024  # examples per forward pass without gradients
 BLOCK = 128  # examples per forward pass of the frozen part
 _PROBE = 4
 _HALT: ContextVar[Callable[[], bool]] = ContextVar("halt", default=lambda: False)
@@ -122,6 +123,11 @@ class Activations:
                 store.append(block, self._compute(part, block))
             self.seconds += time.perf_counter() - started
         return store.take(index)
+
+    def blocks(self, part: Part, index: Index) -> Iterator[Rows]:
+        """The same a block at a time: as many as go through a model together."""
+        for start in range(0, len(index), FORWARD):
+            yield self.rows(part, index[start : start + FORWARD])
 
     def _compute(self, part: Part, block: Index) -> Rows:
         filled = np.concatenate([block, np.repeat(block[-1:], BLOCK - len(block))])

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from lorasteer.tasks.activations import Activations, Inputs, Memory
 from lorasteer.tasks.base import Base
-from lorasteer.tasks.prefix import Rows, replay
+from lorasteer.tasks.glance import Glance, glance_at
+from lorasteer.tasks.modules import classifier_head
+from lorasteer.tasks.prefix import Replay, Rows, replay
 from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
-
-FORWARD = 1024  # examples per forward pass without gradients
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class Material:
 
     def blocks(self, part: Part, index: Index, layers: Sequence[str]) -> Iterator[Rows]:
         """What is remembered of some examples before these layers, as many at a time as go through a model together."""
-        activations = self.memory.before(layers)
-        for start in range(0, len(index), FORWARD):
-            yield activations.rows(part, index[start : start + FORWARD])
+        return self.memory.before(layers).blocks(part, index)
 
     @contextlib.contextmanager
     def asking(self, model: nn.Module, layers: Sequence[str]) -> Iterator[Callable[[Iterable[Rows]], Tensor]]:
@@ -82,9 +80,27 @@ class Material:
             model: The base, or a view of it with a change in force.
             layers: Modules in which it may differ from the base; empty when it may differ anywhere.
         """
+        nobody = torch.zeros(0, len(self.base.record.classes))
+        with torch.no_grad(), self._replayed(model, layers) as (_, run):
+            yield lambda blocks: torch.cat([nobody, *(run(rows).float() for rows in blocks)])
+
+    def glance(self, model: nn.Module, part: Part, index: Index, *, layers: Sequence[str]) -> Glance:
+        """What a model answers to some examples, and the features its last layer reads.
+
+        Args:
+            model: The base, or a view of it with a change in force.
+            part: Part of the data.
+            index: Positions, shape [n], at least one.
+            layers: Modules in which it may differ from the base; empty for all.
+        """
+        with self._replayed(model, layers) as (network, run):
+            return glance_at(network, run, self.blocks(part, index, layers), classifier_head(self.base.model)[-1])
+
+    @contextlib.contextmanager
+    def _replayed(self, model: nn.Module, layers: Sequence[str]) -> Iterator[tuple[nn.Module, Replay]]:
+        """The network that holds the base's module names, and a function from its remembered rows to its logits."""
         activations = self.memory.before(layers)
         model = self.base.mirror if model is self.base.model else model
         network = getattr(model, "get_base_model", lambda: model)()  # a PEFT wrapper holds the base's module names inside
-        nobody = torch.zeros(0, len(self.base.record.classes))
-        with torch.no_grad(), replay(network, activations.cut, activations.shape) as run:
-            yield lambda blocks: torch.cat([nobody, *(run(rows).float() for rows in blocks)])
+        with replay(network, activations.cut, activations.shape) as run:
+            yield network, run

@@ -25,6 +25,8 @@ from lorasteer.tasks.outputs import logits_of
 
 Rows = list[Tensor]
 Replay = Callable[[Rows], Tensor]
+Answer = Callable[[Callable[[], Any], Rows], Any]
+"""What a module answers while another stands in for it: from its own answer, not computed yet, and the batch's rows."""
 WORTH_IT = 0.2  # smallest share of a forward pass (in multiply-adds) that a cut must save
 TOO_WIDE = 64  # a remembered example may be this many times larger than its pixels as float32
 TOLERANCE = 1e-5
@@ -250,7 +252,7 @@ def replay(model: nn.Module, cut: Cut, shape: Sequence[int], *, known: str = "")
         model: The base or a view of it, adapted at or behind the boundary. Hooks and replaced forwards are gone afterwards.
         cut: Where it was cut.
         shape: Shape of one input, [channels, height, width].
-        known: Name of a module whose answer comes with the rows, behind those of the boundary, and is not computed.
+        known: Name of a module whose answer may come with the rows, behind those of the boundary, and is then not computed.
     """
     if not cut.boundary:
         yield lambda rows: logits_of(model(rows[0]))
@@ -270,9 +272,9 @@ def replay(model: nn.Module, cut: Cut, shape: Sequence[int], *, known: str = "")
 
     with contextlib.ExitStack() as stack:
         for name, tree in zip(cut.before, cut.placeholders, strict=True):
-            stack.enter_context(_stand_in(model.get_submodule(name), _filler(tree), pending))
+            stack.enter_context(_stand_in(model.get_submodule(name), _regardless(_filler(tree)), pending))
         if known:
-            stack.enter_context(_stand_in(model.get_submodule(known), lambda rows: rows[-1], pending))
+            stack.enter_context(_stand_in(model.get_submodule(known), _recalled(cut), pending))
         if cut.root != cut.boundary:
             boundary = model.get_submodule(cut.boundary)
             handle = boundary.register_forward_pre_hook(lambda *_: arguments(pending[-1]), with_kwargs=True)
@@ -298,15 +300,26 @@ def _sized(leaf: Any, batch: int) -> Any:
     return leaf.expand(batch) if isinstance(leaf, _Shape) else leaf
 
 
+def _regardless(filler: Callable[[Rows], Any]) -> Answer:
+    return lambda own, rows: filler(rows)
+
+
+def _recalled(cut: Cut) -> Answer:
+    """What came with the rows, where something did."""
+    slots = sum(isinstance(leaf, _Slot) for leaf in pytree.tree_leaves(cut.arguments))
+    return lambda own, rows: rows[-1] if len(rows) > slots else own()
+
+
 @contextlib.contextmanager
-def _stand_in(module: nn.Module, answer: Callable[[Rows], Any], pending: list[Rows]) -> Iterator[None]:
-    """While the block runs, the module answers by the pending batch's rows alone: with placeholders of its size, or a row."""
+def _stand_in(module: nn.Module, answer: Answer, pending: list[Rows]) -> Iterator[None]:
+    """While the block runs, the module answers by the pending batch's rows: with placeholders of its size, or with a row."""
+    own = module.__dict__.get("forward")
+    usual = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        return answer(pending[-1])
+        return answer(lambda: usual(*args, **kwargs), pending[-1])
 
     # set on the instance, past nn.Module's own bookkeeping: the class's forward shows again once it is gone
-    own = module.__dict__.get("forward")
     module.__dict__["forward"] = forward
     try:
         yield

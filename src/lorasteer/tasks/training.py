@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from lorasteer.errors import Interrupted
 from lorasteer.records import Settings
+from lorasteer.tasks.glance import Glancer
 from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.resume import State, load, pack, save, unpack
 from lorasteer.tasks.tensors import Tensors, digest_of
@@ -57,13 +58,23 @@ class FitSettings(Settings):
 
 @dataclass(frozen=True)
 class Progress:
-    """What observers are told after each step."""
+    """What observers are told after each step.
+
+    Args:
+        step: Steps taken.
+        steps: Steps there will be at most.
+        epoch: Epoch, counted from 1.
+        epochs: Epochs there will be at most.
+        loss: Of this step.
+        glance: Looks at the model as it is now, where that is possible; only to be called by the observer that is being told.
+    """
 
     step: int
     steps: int
     epoch: int
     epochs: int
     loss: float
+    glance: Glancer | None = field(default=None, repr=False, compare=False)
 
 
 Observer = Callable[[Progress], bool | None]
