@@ -80,12 +80,19 @@ class Asked:
         """Take out what a proxy would say; there is none, so anybody could have written it."""
         self.scope["headers"] = [pair for pair in self._raw if not pair[0].startswith(_PROXY)]
 
-    def check_headers(self) -> None:
-        """Refuse a header twice that decides something.
+    def check_headers(self, most: int) -> None:
+        """Refuse a head that is too long, and a header twice that decides something.
+
+        Args:
+            most: Bytes of path, query and headers together.
 
         Raises:
-            Refusal: 400, one is there twice.
+            Refusal: 431 or 400.
         """
+        size = len(self.scope.get("raw_path") or b"") + len(self.scope["query_string"])
+        size += sum(len(name) + len(value) + 4 for name, value in self._raw)
+        if size > most:
+            raise Refusal(431, f"the headers have {size} bytes; allowed are {most}. Remove this site's cookies and try again.")
         names = [name for name, _ in self._raw]
         for name in _ONCE:
             if names.count(name) > 1:

@@ -48,9 +48,9 @@ class Guard:
         """Let a request in, or give the session that its token was exchanged for.
 
         Raises:
-            Refusal: 400 for a foreign host, 403 for a foreign origin, 401 without a key.
+            Refusal: 400 for a foreign host, 431 for a long head, 403 for a foreign origin, 401 without a key.
         """
-        asked.check_headers()
+        asked.check_headers(self.rules.limits.head_bytes)
         self._check_host(asked)
         self._check_origin(asked)
         return self._check_key(asked)

@@ -33,7 +33,7 @@ def page_policy(host: str) -> str:
         "script-src-attr 'none'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "font-src 'self' data:",
+        "font-src 'self'",
         f"connect-src 'self' ws://{host} wss://{host}",
         "manifest-src 'self'",
         "base-uri 'self'",

@@ -35,7 +35,7 @@ def protect(app: FastAPI, rules: Rules) -> None:
         return Guard(build(), rules)
 
     # add_middleware would put the guard inside of what answers unexpected errors, and those would go out without our headers
-    app.build_middleware_stack = guarded  # type: ignore[assignment, method-assign]
+    app.build_middleware_stack = guarded  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, _refused)
     if "nicegui" in sys.modules:
         _keep_sockets_home(rules)
