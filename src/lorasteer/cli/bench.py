@@ -9,7 +9,6 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, listed, numbers, target_of
-from lorasteer.cli.opening import open_bench
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ def bench(
         lorasteer bench digits-base --forget 7 --seeds 0,1,2 --retrained 2 --out results.json
     """
     from lorasteer.session import compare, document
+    from lorasteer.session.opening import open_bench
 
     target = target_of(forget, where, ids, ids_file, random)
     direction = direction_of(attribute, value, descending, positive, negative)

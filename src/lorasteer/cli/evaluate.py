@@ -9,7 +9,8 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, has_target, request_of, target_of
-from lorasteer.cli.opening import Opened, open_bench, open_change, retrained_models
+from lorasteer.cli.opening import Opened, open_change
+from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
     from lorasteer.evaluation import Spread
@@ -49,6 +50,8 @@ def evaluate(
         lorasteer evaluate digits-base --change no-sevens --retrained 2
         lorasteer evaluate digits-base --forget 7
     """
+    from lorasteer.session.opening import open_bench, retrained_models
+
     named = has_target(forget, where, ids, ids_file, random)
     direction = direction_of(attribute, value, descending, positive, negative)
     opened = open_change(change, store) if change is not None else None
@@ -56,7 +59,7 @@ def evaluate(
     request = _request(target, direction, seed, opened)
     bench = open_bench(base, data, cache)
     translation = bench.translate(request)
-    models = retrained_models(bench, translation.splits, count=retrained, folders=compare)
+    models = retrained_models(bench, translation.splits, count=retrained, folders=compare, stage=working)
     if opened is None:
         _report(translation.wording, bench.look(translation, retrained=models), None, (), json)
         return

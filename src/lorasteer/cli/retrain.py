@@ -9,7 +9,6 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import request_of, target_of
-from lorasteer.cli.opening import open_bench
 from lorasteer.cli.progress import working
 from lorasteer.cli.train import BASE_FILES
 
@@ -37,6 +36,7 @@ def retrain(
     Example:
         lorasteer retrain digits-base --forget 7 --out without-sevens
     """
+    from lorasteer.session.opening import open_bench
     from lorasteer.store import check_out
     from lorasteer.tasks.base import save_base
 

@@ -11,7 +11,7 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, has_target, method_settings, request_of, target_of
-from lorasteer.cli.opening import actor, open_bench, open_store, retrained_models
+from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 from lorasteer.errors import Interrupted, SessionError, StoreError
 
@@ -76,6 +76,7 @@ def steer(
         lorasteer steer digits-base --forget 7 --script steps.toml
         lorasteer steer --resume 3f2a1c
     """
+    from lorasteer.session.opening import open_bench, retrained_models
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 

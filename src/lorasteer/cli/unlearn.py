@@ -9,7 +9,7 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, method_settings, request_of, target_of
-from lorasteer.cli.opening import actor, open_bench, open_store, retrained_models
+from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def unlearn(
         lorasteer unlearn digits-base --random 100 --retrained 2
     """
     from lorasteer.session import snapshot
+    from lorasteer.session.opening import open_bench
     from lorasteer.store import check_out, write_run
 
     target = target_of(forget, where, ids, ids_file, random)
@@ -103,9 +104,10 @@ def _round(
     bench: Workbench, request: Request, retrained: int | None, compare: list[Path] | None, strength: float | None
 ) -> Round:
     from lorasteer.methods import unlearn as carry_out
+    from lorasteer.session.opening import retrained_models
 
     translation = bench.translate(request)
-    models = retrained_models(bench, translation.splits, count=retrained, folders=compare)
+    models = retrained_models(bench, translation.splits, count=retrained, folders=compare, stage=working)
     with working(request.method) as observers:
         change = carry_out(bench.material(translation.splits), translation.plan, observers)
     return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=models)

@@ -118,10 +118,10 @@ class Loop(Standing):
             before = iteration.parent if alike else BASE
         now = Side(iteration.number, iteration.evaluations[-1], self.past.outputs(iteration.number))
         base = Side(BASE, iteration.evaluations[0], self.bench.known(self.past.translation(iteration.number))[0])
-        was = self._side(before, iteration) if before != BASE else base
+        was = self.side(before, iteration) if before != BASE else base
         return feedback_on(base, was, now, iteration, self.bench.data, self.past.translation(iteration.number).splits)
 
-    def _side(self, number: int, iteration: Iteration) -> Side:
+    def side(self, number: int, iteration: Iteration) -> Side:
         """Another iteration, asked what this one was asked."""
         other = self.past[number]
         if other.splits == iteration.splits and other.plan.weights == iteration.plan.weights:

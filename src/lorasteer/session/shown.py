@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lorasteer.evaluation import Spread
 from lorasteer.evaluation.table import MISSING, cell, heading
-from lorasteer.records import Evaluation, Iteration
+from lorasteer.records import Evaluation, Iteration, Measurement
 from lorasteer.session.feedback import Difference, Feedback, differences_of
 from lorasteer.session.history import BASE, History
 from lorasteer.session.standing import Standing
@@ -34,6 +34,9 @@ class Line:
         retrained: Mean of the retrained models with their noise floor; empty where there are none.
         arrow: ▲ or ▼ where the change since the parent is more than chance would explain, else empty.
         good: Whether that change is for the better; None where nothing counts or no way is good.
+        measured: What `now` says, as a measurement; None where two iterations are compared.
+        others: What the retrained models say, where it is defined.
+        floor: Largest distance between them; None with fewer than two.
     """
 
     name: str
@@ -43,6 +46,9 @@ class Line:
     retrained: str
     arrow: str
     good: bool | None
+    measured: Measurement | None = None
+    others: tuple[float, ...] = ()
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def table_of(session: Standing, now: Evaluation | None = None) -> list[Line]:
     held = shown.evaluations[-1] if session.current else base
     parent = held if now else _parent(session, shown) if session.current else None
     floor = {name: Spread(*spread) for name, spread in shown.floor.items()}
-    return list(_lines(base, parent, now or held, others, floor))
+    return list(lines(base, parent, now or held, others, floor))
 
 
 def compared(feedback: Feedback) -> list[Line]:
@@ -120,9 +126,18 @@ def _parent(session: Standing, shown: Iteration) -> Evaluation | None:
     return parent.evaluations[-1] if parent and parent.splits == shown.splits else None
 
 
-def _lines(
-    base: Evaluation, parent: Evaluation | None, now: Evaluation, others: Sequence[Evaluation], floor: dict[str, Spread]
+def lines(
+    base: Evaluation, parent: Evaluation | None, now: Evaluation, others: Sequence[Evaluation], floor: Mapping[str, Spread]
 ) -> Iterator[Line]:
+    """The lines of a table.
+
+    Args:
+        base: Measurements of the base.
+        parent: Of what `now` is compared with; None where that is the base.
+        now: Of what is looked at.
+        others: Of retrained models.
+        floor: Spread between those.
+    """
     found = {one.name: one for one in differences_of(parent or base, now, floor)}
     for measured in now.measurements:
         if measured.name not in METRICS or measured.name not in found:
@@ -133,7 +148,9 @@ def _lines(
         before = cell(_value(parent, measured.name), measured.unit) if parent else ""
         arrow, good = _arrow(found[measured.name], [_value(one, measured.name) for one in others], measured.ideal)
         retrained = _retrained(others, measured.name, measured.unit, floor.get(measured.name))
-        yield Line(heading(measured), texts[0], before, texts[-1], retrained, arrow, good)
+        said = tuple(value for one in others if (value := _value(one, measured.name)) is not None)
+        spread = floor[measured.name].most if measured.name in floor else None
+        yield Line(heading(measured), texts[0], before, texts[-1], retrained, arrow, good, measured, said, spread)
 
 
 def _value(evaluation: Evaluation | None, name: str) -> float | None:
@@ -169,6 +186,12 @@ def curves_of(session: Standing) -> list[Curve]:
         return []
     seen = [way[0].evaluations[0], *(iteration.evaluations[-1] for iteration in way)]
     return [Curve(name, tuple(_first(evaluation, metrics) for evaluation in seen)) for name, metrics in CURVES]
+
+
+def accuracies_of(evaluation: Evaluation) -> tuple[float | None, float | None]:
+    """Accuracy left on what is forgotten, and on what is retained; None where it is not defined."""
+    forgotten, retained = (_first(evaluation, metrics) for _, metrics in CURVES)
+    return forgotten, retained
 
 
 def _first(evaluation: Evaluation, metrics: Sequence[str]) -> float | None:
@@ -212,14 +235,14 @@ def _branch(stem: str, number: int, session: Standing, iteration: Iteration | No
     if iteration is None:
         return Branch(stem, number, session.head == number, "base")
     values = " ".join(f"{name} {_short(_first(iteration.evaluations[-1], metrics))}" for name, metrics in CURVES)
-    return Branch(stem, number, session.head == number, _words(iteration), values)
+    return Branch(stem, number, session.head == number, words_of(iteration), values)
 
 
 def _short(value: float | None) -> str:
     return MISSING if value is None else f"{value:.1%}"
 
 
-def _words(iteration: Iteration) -> str:
+def words_of(iteration: Iteration) -> str:
     """What was done, with what tells it from others."""
     request, strength = iteration.request, iteration.change.strength
     joined = f" {iteration.combined[0]} and {iteration.combined[1]}" if iteration.combined else ""

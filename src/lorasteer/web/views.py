@@ -70,6 +70,8 @@ class BaseView(Record):
     """Accuracy on test examples; None where it was never measured."""
     ready: bool = True
     """False for one that is trained at the first use, such as that on digits."""
+    making: Share | None = None
+    """How much of that training is done; None while it does not run."""
 
 
 class RunView(Record):
@@ -263,6 +265,8 @@ class SessionView(Record):
     """The last event."""
     error: str = ""
     """Why the last work broke off; empty when it did not."""
+    found: tuple[str, ...] = ()
+    """What the last search for a goal came to, in sentences; empty where nothing was searched since the session was opened."""
     waiting: str = ""
     """What the work waits for, such as another session's training; empty when it does not."""
 
