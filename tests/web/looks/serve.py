@@ -10,10 +10,26 @@ from lorasteer.web.pages import compare, export, library
 from tests.web.looks.house import filled
 
 
-def main(sessions: int = 3, port: int = 8765) -> None:
+def paper(sessions: int = 3, slow: float = 0.0) -> None:
+    """Register every page of this folder, and a page that says what came of a session.
+
+    Args:
+        sessions: How many sessions there are at first.
+        slow: Seconds that it takes to begin one.
+    """
     house = filled(sessions)
+    house.slow = slow
     for page in (library, compare, export):
         page.register(house)
+
+    @ui.page("/session/{run}")
+    async def opened(run: str) -> None:
+        room = await house.room(run)
+        ui.label(f"{room.view.name}: {len(room.view.nodes) - 1} made, {room.view.head} in force")
+
+
+def main(sessions: int = 3, port: int = 8765) -> None:
+    paper(sessions)
     ui.run(host="127.0.0.1", port=port, show=False, reload=False, show_welcome_message=False)
 
 

@@ -13,11 +13,11 @@ from lorasteer.web.parts.frame import PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
 from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, maps, numbers_table
 from lorasteer.web.parts.theme import words
-from lorasteer.web.parts.toast import toast
 from lorasteer.web.views import Findings, SessionView
 
 MOST = 4
 """How many iterations fit beside each other."""
+HINT = "Two to {most}. ▲ ▼ mark differences from {first} that chance does not explain; ✓ a value inside the aim."
 
 
 def register(house: House) -> None:
@@ -41,7 +41,7 @@ async def _build(house: House, run: str, said: str) -> None:
         return
     view = room.view
     name = view.name or view.id
-    with frame(f"Compare iterations of {name}", place={"Library": "/", name: f"/session/{run}"}, state=view.state) as top:
+    with frame("Compare iterations", place={"Library": "/", name: f"/session/{run}"}, state=view.state) as top:
         await Comparison(room, top, chosen(said, view)).show()
 
 
@@ -78,7 +78,7 @@ class Comparison:
 
     async def show(self) -> None:
         """Measure and draw what is chosen."""
-        self._hint.text = f"Two to {MOST}; arrows mark differences from {called(self._numbers[0])} that chance does not explain."
+        self._hint.text = HINT.format(most=MOST, first=called(self._numbers[0]))
         if len(self._numbers) < 2:
             self._hint.text = "There is nothing to compare yet: ask for an unlearning in the workbench first."
             return
@@ -125,7 +125,7 @@ class Comparison:
         before = self._room.view.head
         await self._move(number)
         if self._room.view.head == number:
-            toast(f"{called(number).capitalize()} is in force", lambda: self._move(before))
+            self._top.toast(f"{called(number).capitalize()} is in force", lambda: self._move(before))
 
     async def _move(self, number: int) -> None:
         step = Go(action="go", number=number)
@@ -134,7 +134,7 @@ class Comparison:
             self._top.say_state(view.state)
             await self.show()
         except LorasteerError as error:
-            toast(str(error))
+            self._top.toast(str(error))
 
     async def _picked(self) -> None:
         numbers = tuple(map(int, self._picks.picked))

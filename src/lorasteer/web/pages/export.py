@@ -43,13 +43,15 @@ OFFERS: Mapping[Form, Offer] = {
         "An adapter can be switched off: whoever has it and the base has everything that was forgotten. "
         "Give it away only where the base may be known.",
         "from lorasteer.tasks.vision.classifier import load_base\nfrom peft import PeftModel\n\n"
+        '# "base" is the folder of the base, "adapter" the unpacked file\n'
         'model = PeftModel.from_pretrained(load_base("base").view(), "adapter").eval()',
     ),
     "merged": Offer(
         "Merged model",
         "The whole model with the change put into its weights: a base of its own, without an adapter to take off.",
         "Who has the old base too can subtract one from the other. Keep the old base where it was.",
-        'from lorasteer.tasks.vision.classifier import load_base\n\nmodel = load_base("merged").view()',
+        'from lorasteer.tasks.vision.classifier import load_base\n\n'
+        '# "merged" is the unpacked file\nmodel = load_base("merged").view()',
     ),
     "report": Offer(
         "Report",
@@ -67,13 +69,13 @@ SHOWN_BY: Mapping[str, str] = {
     "kl_to_retrained_forget": "how far the answers are from those of a model that never saw the forget set",
 }
 """What each measurement speaks of."""
-NOT_SHOWN = (
-    ("relearning", "how fast a few steps of training bring it back"),
-    ("probes", "whether a reader trained on the features inside still finds it"),
-    ("stronger attacks", "membership inference by anything but the confidence in the true class"),
-    ("compression", "whether quantising the model brings it back"),
+TESTS = (
+    ("relearn", "Relearning", "how fast a few steps of training bring it back"),
+    ("probe", "Probes", "whether a reader trained on the features inside still finds it"),
+    ("shadow", "Stronger attacks", "membership inference by more than the confidence in the true class"),
+    ("quant", "Compression", "whether quantising the model brings it back"),
 )
-"""What the measurements of a session say nothing of: which test, and what it would tell."""
+"""Tests that say more than a session measures by itself: part of the metric's name, what it is called, what it would tell."""
 
 
 def register(house: House) -> None:
@@ -96,7 +98,7 @@ async def _build(house: House, run: str, said: str) -> None:
             words("p", str(error), "ls-note ls-is-bad").props("role=alert")
         return
     name = room.view.name or room.view.id
-    with frame(f"Export from {name}", place={"Library": "/", name: f"/session/{run}"}, state=room.view.state):
+    with frame("Export", place={"Library": "/", name: f"/session/{run}"}, state=room.view.state):
         made = [node.number for node in room.view.nodes if node.number]
         if not made:
             words(
@@ -149,7 +151,7 @@ class Taking:
             with _section("What was shown"):
                 _shown(findings)
             with _section("What was not"):
-                _not_shown()
+                _not_shown(findings)
 
     async def _chosen(self) -> None:
         self._number = int(self._which.picked[0])
@@ -236,10 +238,20 @@ def _evidence(row: TableRow, about: str) -> None:
         words("p", f"Tells {about}{examples}{beside}.", "ls-small ls-muted")
 
 
-def _not_shown() -> None:
-    for name, about in NOT_SHOWN:
+def missing(findings: Findings) -> list[tuple[str, str]]:
+    """Tests that were not made of a model: what each is called, and what it would tell.
+
+    Args:
+        findings: What was measured.
+    """
+    measured = {row.metric for row in findings.rows if row.value is not None}
+    return [(name, about) for part, name, about in TESTS if not any(part in metric for metric in measured)]
+
+
+def _not_shown(findings: Findings) -> None:
+    for name, about in missing(findings):
         with ui.element("div").classes("ls-stack ls-evidence"):
-            words("h3", name.capitalize())
+            words("h3", name)
             words("p", f"Would tell {about}.", "ls-small ls-muted")
     words("p", "Tests can show that a trace is left; they cannot show that none is.", "ls-note")
 

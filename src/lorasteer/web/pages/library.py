@@ -34,6 +34,8 @@ async def _build(house: House) -> None:
         except LorasteerError as error:
             words("p", str(error), "ls-note ls-is-bad").props("role=alert")
             return
+        with top.tools:
+            ui.link("New session", "#begin").classes("ls-jump")
         with ui.element("div").classes("ls-library" if view.runs else "ls-library ls-is-new"):
             shelf = Shelf(house, top)
             with ui.element("aside").props('aria-label="New session"'):

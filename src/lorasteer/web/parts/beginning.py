@@ -35,7 +35,7 @@ class Beginning:
         self._house, self._bases, self._top = house, {base.id: base for base in bases}, top
         self._classes: tuple[str, ...] = ()
         self._key = secrets.token_hex(8)  # of this session: a second click begins no second one
-        with ui.element("section").classes("ls-card ls-stack ls-gap-16 ls-begin").props("aria-labelledby=begin-title"):
+        with ui.element("section").classes("ls-card ls-stack ls-gap-16 ls-begin").props("id=begin aria-labelledby=begin-title"):
             words("h2", "New session").props("id=begin-title")
             self._base = self._choose_base()
             with ui.element("div").classes("ls-stack ls-gap-4") as self._what:

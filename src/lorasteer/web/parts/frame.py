@@ -20,6 +20,7 @@ from nicegui import ui
 
 from lorasteer.web.parts import theme
 from lorasteer.web.parts.theme import Look, named, words
+from lorasteer.web.parts.toast import Undo, toast
 
 STATES: Mapping[str, tuple[str, str]] = {
     "idle": ("nothing asked yet", ""),
@@ -73,6 +74,7 @@ class Frame:
 
     def __init__(self, look: Look, state: str, on_help: Callable[[], object] | None) -> None:
         self.look = look
+        self._client = ui.context.client
         self.actor = actor_of_browser()
         """Who acts in this browser, for the log."""
         self._chip = StateChip(state)
@@ -88,6 +90,10 @@ class Frame:
     def say_state(self, state: str) -> None:
         """Show another state of the session."""
         self._chip.say(state)
+
+    def toast(self, text: str, undo: Undo | None = None) -> None:
+        """Say what was done on this page, and offer to take it back; also from a handler whose own button is gone by now."""
+        toast(text, undo, client=self._client)
 
     def _who(self) -> None:
         with ui.button(self.actor, icon="person_outline", color=None).props("flat").classes("ls-who") as button:
@@ -128,8 +134,9 @@ def frame(
             words("span", "lorasteer")
         _place(name, place or {})
         top = Frame(look, state, on_help)
-    with ui.element("main").classes("ls-main ls-wide" if wide else "ls-main").props("tabindex=-1") as main:
-        ui.skip_link("Skip to the content", target=main)
+    # NiceGUI's page is the main landmark already; this is the place in it where the content begins
+    with ui.element("div").classes("ls-main ls-wide" if wide else "ls-main").props("tabindex=-1") as content:
+        ui.skip_link("Skip to the content", target=content)
         yield top
 
 

@@ -12,7 +12,6 @@ from lorasteer.web.house import House
 from lorasteer.web.parts.frame import Frame, StateChip
 from lorasteer.web.parts.theme import named, words
 from lorasteer.web.parts.thumbnail import accuracy_bars
-from lorasteer.web.parts.toast import toast
 from lorasteer.web.views import RunView
 
 MANY = 8
@@ -119,7 +118,8 @@ class Shelf:
                     with ui.link(target=f"/session/{run.id}").classes("ls-title ls-cut"):
                         words("span", run.name or run.target or run.id)
                     StateChip(run.state)
-                words("p", f"forget {run.target}" if run.target else "nothing asked yet", "ls-cut")
+                if run.target:
+                    words("p", f"forget {run.target}", "ls-cut")
                 words("p", _about(run), "ls-small ls-muted ls-cut")
             _numbers(run)
             self._actions(run)
@@ -141,10 +141,10 @@ class Shelf:
         try:
             await self._house.remove(run.id, actor=self._top.actor)
         except UserError as error:
-            toast(str(error))
+            self._top.toast(str(error))
             return
         await self.refresh()
-        toast(f"Removed {run.name or run.id}", back)
+        self._top.toast(f"Removed {run.name or run.id}", back)
 
     async def refresh(self) -> None:
         """Look again which sessions there are."""
@@ -161,7 +161,7 @@ def _numbers(run: RunView) -> None:
         for name, value, kind in (("left to forget", run.forgotten, "forget"), ("retained", run.retained, "retain")):
             with ui.element("div"):
                 words("dt", name, "ls-small ls-muted")
-                words("dd", "n/a" if value is None else f"{value:.1%}", f"ls-figure ls-is-{kind}")
+                words("dd", "n/a" if value is None else f"{value:.1%}", f"ls-figure ls-is-{'none' if value is None else kind}")
 
 
 def _go(icon: str, label: str, address: str) -> None:

@@ -41,7 +41,7 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("retained, answered rightly", "--ls-band", False, 1.2),
+    Kind("retained, answered rightly", "--ls-edge", False, 1.1),
     Kind("retained, answered wrongly", "--ls-retain", True, 2.2),
     Kind("to forget, answered otherwise", "--ls-forget", True, 2.4),
     Kind("to forget, still recognised", "--ls-forget", False, 2.2),
@@ -148,6 +148,7 @@ def _dots(places: np.ndarray, kind: Kind) -> Iterator[str]:
     if not len(seen):
         return
     way = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in seen.tolist())
-    yield f'<path d="{way}" stroke="var({kind.color})" stroke-width="{kind.size}"/>'
+    faint = ' stroke-opacity="0.55"' if kind is KINDS[0] else ""
+    yield f'<path d="{way}" stroke="var({kind.color})" stroke-width="{kind.size}"{faint}/>'
     if kind.ring:
         yield f'<path d="{way}" stroke="var(--ls-surface)" stroke-width="{kind.size / 2:.1f}"/>'
