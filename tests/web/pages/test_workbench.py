@@ -67,7 +67,7 @@ def test_while_it_unlearns_there_is_one_button_and_the_numbers_move() -> None:
         await seen.sees("125 of 1,258")
         seen.press("do-start")
         await seen.until(lambda: seen.actions == {"interrupt"})
-        await seen.sees("on the points of the map, now")
+        await seen.sees("now, on the map")
         await seen.sees("of at most 40")
         seen.press("do-interrupt")
         await seen.until(lambda: "continue" in seen.actions)
