@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from nicegui.testing import User, user_simulation
 
 from lorasteer.web.house import House
@@ -118,6 +118,7 @@ def play(story: Callable[[Seen], Awaitable[None]], room: MemoryRoom | None = Non
         story: What the person does.
         room: The session; a fresh one when left out.
     """
+    background_tasks.running_tasks.clear()  # a task of an earlier loop that was never awaited would be waited for without end
     asyncio.run(_play(story, room))
 
 
