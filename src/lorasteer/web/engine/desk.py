@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from lorasteer.errors import RequestError, SessionError
 from lorasteer.records import Event, Request
@@ -64,6 +65,12 @@ class Desk:
             raise Stale(deed_of(by_whom), self.last.seq, version)
         self.session.check(action)
 
+    def refuse(self, facts: Mapping[str, Any]) -> None:
+        """Refuse a decision by what it is called with, before it waits for its turn. Raises as `check` and `check_step` do."""
+        if "step" in facts:
+            check_step(facts["step"])
+        self.check(facts["step"].action if "step" in facts else "goal", facts["version"])
+
     def act(self, step: AnyStep, *, version: int, actor: str, begun: Begun) -> views.SessionView:
         """Take a decision and carry it out.
 
@@ -83,7 +90,7 @@ class Desk:
         self, request: Request, goal: Goal, budget: Budget, *, version: int, actor: str, begun: Begun
     ) -> views.SessionView:
         """Search for a plan that reaches a goal."""
-        check_target(request)
+        check_file(request.target.ids_file)
         self.check("goal", version)
         self.found, self.searching, self.giving_up = (), True, False
         try:
@@ -200,15 +207,15 @@ def check_step(step: AnyStep) -> None:
     """
     if step.action in UNLOGGED:
         raise SessionError(f"{step.action!r} decides nothing, so it is no step here; ask for it by its own call.")
-    if isinstance(step, Asking) and step.ids_file is not None:
-        raise RequestError("ids_file names a file of the server, which is not read from here; give the ids themselves.")
+    if isinstance(step, Asking):
+        check_file(step.ids_file)
 
 
-def check_target(request: Request) -> None:
-    """Refuse a request that would read files of the server.
+def check_file(path: str | None) -> None:
+    """Refuse to read a file of the server for somebody outside; its lines would be told in the refusal.
 
     Raises:
-        RequestError: It names a file.
+        RequestError: A file is named.
     """
-    if request.target.ids_file is not None:
+    if path is not None:
         raise RequestError("ids_file names a file of the server, which is not read from here; give the ids themselves.")

@@ -82,9 +82,8 @@ class Worker:
         if desk is None:
             return False
         if call.what in TRAINING:
-            action = "goal" if call.what == "seek" else call.facts["step"].action
             try:
-                desk.check(action, call.facts["version"])
+                desk.refuse(call.facts)
             except LorasteerError as error:
                 self._outbox.put(Answer(call.id, error=whole(error)))
                 return True

@@ -24,7 +24,7 @@ from lorasteer.tasks.vision.models import recipe_for
 from lorasteer.tasks.vision.sources import load_data
 from lorasteer.web import views
 from lorasteer.web.engine import asking, exporting
-from lorasteer.web.engine.desk import Begun, Desk
+from lorasteer.web.engine.desk import Begun, Desk, check_step
 from lorasteer.web.engine.messages import Made, News, Told
 from lorasteer.web.engine.shelf import DIGITS, Shelf, id_of
 
@@ -166,6 +166,7 @@ class Workplace:
 
     def preview(self, run: str, step: AnyStep) -> views.Preview:
         """What a request would do."""
+        check_step(step)
         return asking.preview(self.desks[run].player, step)
 
     def example(self, run: str, index: int) -> views.ExampleView:
