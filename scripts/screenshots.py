@@ -1,8 +1,8 @@
 """Pictures of the workbench for the documentation, docs/assets/web/*.webp: `python -m scripts.screenshots`.
 
-The real program serves a store of its own, a session is steered through its HTTP API, and Chromium takes each page in both looks at
-two widths. Needs Chromium, and takes a few minutes, most of them for the base on digits. `--url` takes the pictures from a workbench
-that runs already; its address is the one that it prints.
+The real program serves a store of its own, a session is steered through its HTTP API, and Chromium takes each page in both looks
+at two widths. It takes a few minutes, most of them for the base on digits. `--url` takes the pictures from a workbench that runs
+already; its address is the one that it prints.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ import base64
 import numpy as np
 import pytest
 
+from lorasteer.evaluation import METRICS
 from lorasteer.records import Better
 from lorasteer.session.feedback import ClassAccuracy
 from lorasteer.web.pages.compare import chosen
-from lorasteer.web.pages.export import missing
+from lorasteer.web.pages.export import SHOWN_BY, missing
 from lorasteer.web.parts.beginning import about, promise, waiting
 from lorasteer.web.parts.frame import STATES
 from lorasteer.web.parts.shelf import ORDERS, found
@@ -153,12 +154,16 @@ def test_what_is_waited_for_is_said_with_its_seconds() -> None:
     assert about(records.OTHER) == "resnet18 on fashion-mnist, 3 classes, 91.1% right on test examples."
 
 
+def test_every_measurement_that_is_spoken_of_exists() -> None:
+    assert set(SHOWN_BY) <= {name.replace("-", " ") for name in METRICS.names()}
+
+
 def test_only_tests_that_were_not_made_are_missing() -> None:
     findings = records.findings(1)
     assert [name for name, _ in missing(findings)] == ["Relearning", "Probes", "Stronger attacks", "Compression"]
-    probed = findings.model_copy(update={"rows": (row(0.3, None, None).model_copy(update={"metric": "probe_accuracy"}),)})
+    probed = findings.model_copy(update={"rows": (row(0.3, None, None).model_copy(update={"metric": "probe accuracy"}),)})
     assert "Probes" not in [name for name, _ in missing(probed)]
-    unmeasured = findings.model_copy(update={"rows": (row(None, None, None).model_copy(update={"metric": "probe_accuracy"}),)})
+    unmeasured = findings.model_copy(update={"rows": (row(None, None, None).model_copy(update={"metric": "probe accuracy"}),)})
     assert "Probes" in [name for name, _ in missing(unmeasured)]
 
 

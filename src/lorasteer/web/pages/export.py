@@ -62,11 +62,11 @@ OFFERS: Mapping[Form, Offer] = {
 }  # fmt: skip
 """What can be taken away, in the order it is offered."""
 SHOWN_BY: Mapping[str, str] = {
-    "forget_accuracy": "whether examples of the forget set are still recognised",
-    "forget_test_accuracy": "whether unseen examples of the target are still recognised",
-    "retain_test_accuracy": "what is still known of everything else",
-    "mia_auc": "whether examples of the forget set can be told from unseen ones by the confidence in them",
-    "kl_to_retrained_forget": "how far the answers are from those of a model that never saw the forget set",
+    "forget accuracy": "whether examples of the forget set are still recognised",
+    "forget test accuracy": "whether unseen examples of the target are still recognised",
+    "retain test accuracy": "what is still known of everything else",
+    "mia auc": "whether examples of the forget set can be told from unseen ones by the confidence in them",
+    "kl to retrained forget": "how far the answers are from those of a model that never saw the forget set",
 }
 """What each measurement speaks of."""
 TESTS = (

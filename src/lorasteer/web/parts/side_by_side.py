@@ -14,6 +14,7 @@ from lorasteer.web.views import Findings, MapFrame, MapPoints, Node, SessionView
 
 CLASSES = 20
 """How many classes are shown at once: those of the target, then those that differ most."""
+NO_MAP = "No map of these iterations was kept; the workbench draws one while it unlearns."
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,9 @@ def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> 
         view: The session, for how many classes there are.
     """
     fitting = {} if points is None else dict(_frames(sides, points.serial))
+    if not fitting:
+        words("p", NO_MAP, "ls-muted")
+        return
     extent = extent_of(list(fitting.values()))
     with ui.element("div").classes("ls-sides"):
         for side in sides:
@@ -236,7 +240,7 @@ def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> 
                     ui.html(picture, sanitize=False)
                     words("figcaption", f"{called(number)}: {_trust(fitting[number])}", "ls-small ls-muted")
                 else:
-                    words("p", "No map of this iteration was kept.", "ls-map ls-empty")
+                    words("p", "No map of it was kept.", "ls-map ls-empty")
                     words("figcaption", called(number), "ls-small ls-muted")
     _legend()
 
