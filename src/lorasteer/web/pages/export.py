@@ -42,7 +42,7 @@ OFFERS: Mapping[Form, Offer] = {
         "The few numbers that were learnt, as stock PEFT reads them. They lie beside the base, which stays as it was.",
         "An adapter can be switched off: whoever has it and the base has everything that was forgotten. "
         "Give it away only where the base may be known.",
-        "from lorasteer.tasks.vision.classifier import load_base\nfrom peft import PeftModel\n\n"
+        "from lorasteer import load_base\nfrom peft import PeftModel\n\n"
         '# "base" is the folder of the base, "adapter" the unpacked file\n'
         'model = PeftModel.from_pretrained(load_base("base").view(), "adapter").eval()',
     ),
@@ -50,7 +50,7 @@ OFFERS: Mapping[Form, Offer] = {
         "Merged model",
         "The whole model with the change put into its weights: a base of its own, without an adapter to take off.",
         "Who has the old base too can subtract one from the other. Keep the old base where it was.",
-        'from lorasteer.tasks.vision.classifier import load_base\n\n'
+        'from lorasteer import load_base\n\n'
         '# "merged" is the unpacked file\nmodel = load_base("merged").view()',
     ),
     "report": Offer(
@@ -184,7 +184,7 @@ class Taking:
             self._offer_download(made, path)
 
     def _offer_download(self, made: Export, path: Path) -> None:
-        self._said.text = made.words
+        self._said.text = made.words[:1].upper() + made.words[1:]
         with self._result:
             button = ui.button("Download", icon="download", on_click=lambda: ui.download.file(path, made.file)).props("outline")
             named(button, f"Download {made.file}, {size(made.bytes)}")
