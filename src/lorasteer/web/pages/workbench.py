@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from nicegui import background_tasks, ui
 
 from lorasteer.errors import LorasteerError
 from lorasteer.web.house import House, Room
-from lorasteer.web.parts.changed import ChangedPart
-from lorasteer.web.parts.classes import ClassesPart
-from lorasteer.web.parts.confidence import ConfidencePart
-from lorasteer.web.parts.confusion import ConfusionPart
+from lorasteer.web.parts.changed import changed
+from lorasteer.web.parts.classes import class_bars
+from lorasteer.web.parts.confidence import histogram
+from lorasteer.web.parts.confusion import taken_for
 from lorasteer.web.parts.controls import ask_browser, attributes, named
 from lorasteer.web.parts.curves import CurvesPart
 from lorasteer.web.parts.decisions import KEYS, WORDS, DecisionBar
@@ -23,20 +26,29 @@ from lorasteer.web.parts.hints import Hints
 from lorasteer.web.parts.intensity import IntensityPart
 from lorasteer.web.parts.keys import Key, Keys
 from lorasteer.web.parts.map import MapPart
+from lorasteer.web.parts.markup import Markup
 from lorasteer.web.parts.method import MethodPart
 from lorasteer.web.parts.notices import Notices
 from lorasteer.web.parts.numbers import NumbersPart
 from lorasteer.web.parts.pictures import Pictures
+from lorasteer.web.parts.shown import Shown
 from lorasteer.web.parts.target import TargetPart
 from lorasteer.web.parts.theme import words
 from lorasteer.web.parts.tree import TreePart
-from lorasteer.web.views import SessionView
+from lorasteer.web.views import Findings, SessionView
 
 OPENING = 60.0
 """Seconds that opening a session may take."""
 PANES = {"ask": "Ask", "map": "Map", "numbers": "Numbers", "history": "History"}
 """On a narrow screen one of these is shown at a time."""
 LIBRARY = {"Library": "/"}
+DRAWINGS: dict[str, Callable[[Findings | None], Markup]] = {
+    "Classes": lambda found: class_bars(found.classes if found else ()),
+    "Confidence": lambda found: histogram(found.histogram if found else None),
+    "Taken for": lambda found: taken_for(found.confusion if found else None),
+    "Changed": lambda found: changed(found.examples if found else ()),
+}
+"""What is drawn of findings, one at a time."""
 
 
 def register(house: House) -> None:
@@ -129,26 +141,19 @@ class Bench:
         self.headline = Headline(self.desk)
         self.dial = DialPart(self.desk)
         self.numbers = NumbersPart(self.desk)
-        kinds = {
-            "Classes": ClassesPart,
-            "Course": CurvesPart,
-            "Confidence": ConfidencePart,
-            "Taken for": ConfusionPart,
-            "Changed": ChangedPart,
-        }
-        with ui.tabs().props("dense no-caps inline-label align=left outside-arrows=false").classes("wb-tabs") as tabs:
-            shown = {name: ui.tab(name) for name in kinds}
+        with ui.tabs().props("dense no-caps inline-label align=left").classes("wb-tabs") as tabs:
+            shown = {name: ui.tab(name) for name in (*DRAWINGS, "Course")}
         with ui.tab_panels(tabs, value=shown["Classes"], animated=False, keep_alive=True).classes("wb-tab-panels"):
-            for name, kind in kinds.items():
+            for name, draw in DRAWINGS.items():
                 with ui.tab_panel(shown[name]):
-                    kind(self.desk)
+                    Shown(self.desk, draw)
+            with ui.tab_panel(shown["Course"]):
+                CurvesPart(self.desk)
 
     # Keys --------------------------------------------------------------------------------------------------------------------
 
     def _shortcuts(self) -> dict[str, Key]:
-        decide = {
-            key: Key(WORDS[action].lower(), lambda action=action: self.decisions.do(action)) for action, key in KEYS.items()
-        }
+        decide = {key: Key(WORDS[action].lower(), partial(self.decisions.do, action)) for action, key in KEYS.items()}
         return {
             **decide,
             "t": Key("take what is selected on the map as the target, else go to the target", self._to_target),

@@ -55,7 +55,8 @@ def towards(key: str, number: int, nodes: Mapping[int, Node], where: Mapping[int
         where: Their places.
     """
     if key == "ArrowLeft":
-        return nodes[number].parent if nodes[number].parent is not None else number
+        parent = nodes[number].parent
+        return number if parent is None else parent
     if key == "ArrowRight":
         return min((node.number for node in nodes.values() if node.parent == number), default=number)
     way = -1 if key == "ArrowUp" else 1

@@ -5,27 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lorasteer.session.feedback import Moved
-from lorasteer.web.parts.desk import Desk, Looking
-from lorasteer.web.parts.markup import Markup, drawn, show, tag
-from lorasteer.web.views import SessionView
+from lorasteer.web.parts.markup import Markup, tag
 
 
-class ChangedPart:
-    """The list of what is shown."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._place = drawn()
-        desk.on(SessionView, lambda _: self._draw())
-        desk.on(Looking, lambda _: self._draw())
-        self._draw()
-
-    def _draw(self) -> None:
-        found = self.desk.shown
-        show(self._place, moved(found.examples if found else ()))
-
-
-def moved(examples: Sequence[Moved]) -> Markup:
+def changed(examples: Sequence[Moved]) -> Markup:
     """A row for each example: true class, and the answer before and after with its probability."""
     if not examples:
         return tag("p", "Examples whose answer changed most come here after the first unlearning.", class_="wb-empty")

@@ -77,3 +77,16 @@ def line(series: Series) -> Markup:
 def _dot(point: tuple[float, float], words: str) -> Markup:
     title = [tag("title", words)] if words else []
     return tag("circle", *title, cx=f"{across(point[0]):.1f}", cy=f"{up(point[1]):.1f}", r=3.5)
+
+
+def double_bar(base: float, now: float, kind: str) -> Markup:
+    """A cell of a table with two bars, the base behind and the model now in front; both are shares.
+
+    Args:
+        base: What the base says.
+        now: What the model says now.
+        kind: Style of the bar in front.
+    """
+    behind = tag("i", class_="wb-base", style=f"width:{base:.2%}")
+    front = tag("i", class_=f"wb-now-bar wb-{kind}", style=f"width:{now:.2%}")
+    return tag("td", tag("div", behind, front, class_="wb-bar-box", aria_hidden="true"), class_="wb-bar-cell")

@@ -5,30 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lorasteer.session.feedback import ClassAccuracy
-from lorasteer.web.parts.desk import Desk, Looking
-from lorasteer.web.parts.markup import Markup, drawn, show, tag
-from lorasteer.web.views import SessionView
+from lorasteer.web.parts.charts import double_bar
+from lorasteer.web.parts.markup import Markup, tag
 
 MOST = 40
 """So many classes are drawn: of the target first, then those that changed most."""
 
 
-class ClassesPart:
-    """Bars of what is shown."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._place = drawn()
-        desk.on(SessionView, lambda _: self._draw())
-        desk.on(Looking, lambda _: self._draw())
-        self._draw()
-
-    def _draw(self) -> None:
-        found = self.desk.shown
-        show(self._place, bars(found.classes if found else ()))
-
-
-def bars(classes: Sequence[ClassAccuracy]) -> Markup:
+def class_bars(classes: Sequence[ClassAccuracy]) -> Markup:
     """A row for each class; of many, those of the target and those that changed most."""
     if not classes:
         return tag("p", "Accuracy by class comes here after the first unlearning.", class_="wb-empty")
@@ -48,9 +32,7 @@ def bars(classes: Sequence[ClassAccuracy]) -> Markup:
 def _bar(one: ClassAccuracy) -> Markup:
     kind = "forget" if one.target >= 0.5 else "part" if one.target > 0 else "retain"
     change = 100 * (one.after - one.base)
-    bar = tag("div", tag("i", "", class_="wb-base", style=f"width:{one.base:.2%}"),
-              tag("i", "", class_=f"wb-now-bar wb-{kind}", style=f"width:{one.after:.2%}"), class_="wb-bar-box", aria_hidden="true")  # fmt: skip
     name = tag("th", one.name, tag("span", " forget", class_="wb-mark") if one.target else "", scope="row",
                title=f"{one.n:,} test examples, {one.target:.0%} of them meet the target")  # fmt: skip
-    return tag("tr", name, tag("td", bar, class_="wb-bar-cell"), tag("td", f"{one.after:.1%}"),
-               tag("td", f"{change:+.1f}" if abs(change) >= 0.05 else "0", class_="wb-quiet-text", title=f"base {one.base:.1%}"))  # fmt: skip
+    less = tag("td", f"{change:+.1f}" if abs(change) >= 0.05 else "0", class_="wb-quiet-text", title=f"base {one.base:.1%}")
+    return tag("tr", name, double_bar(one.base, one.after, kind), tag("td", f"{one.after:.1%}"), less)

@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 from lorasteer.web.parts.charts import BOTTOM, HEIGHT, Series, across, line, plot, up
-from lorasteer.web.parts.desk import Desk, Looking
-from lorasteer.web.parts.markup import Markup, drawn, show, tag
-from lorasteer.web.views import Histogram, SessionView
-
-
-class ConfidencePart:
-    """The histogram of what is shown."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._place = drawn()
-        desk.on(SessionView, lambda _: self._draw())
-        desk.on(Looking, lambda _: self._draw())
-        self._draw()
-
-    def _draw(self) -> None:
-        found = self.desk.shown
-        show(self._place, histogram(found.histogram if found else None))
+from lorasteer.web.parts.markup import Markup, tag
+from lorasteer.web.views import Histogram
 
 
 def histogram(found: Histogram | None) -> Markup:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from lorasteer.web.parts.desk import Desk, Looking
-from lorasteer.web.parts.markup import Markup, drawn, show, tag
-from lorasteer.web.views import Confusion, SessionView
+from lorasteer.web.parts.charts import double_bar
+from lorasteer.web.parts.markup import Markup, tag
+from lorasteer.web.views import Confusion
 
 MOST = 10
 """So many answers are drawn, the most frequent ones."""
-
-
-class ConfusionPart:
-    """The change of what is shown."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._place = drawn()
-        desk.on(SessionView, lambda _: self._draw())
-        desk.on(Looking, lambda _: self._draw())
-        self._draw()
-
-    def _draw(self) -> None:
-        found = self.desk.shown
-        show(self._place, taken_for(found.confusion if found else None))
 
 
 def taken_for(found: Confusion | None) -> Markup:
@@ -49,12 +34,5 @@ def taken_for(found: Confusion | None) -> Markup:
 
 
 def _row(name: str, base: float, now: float) -> Markup:
-    bar = tag("div", tag("i", "", class_="wb-base", style=f"width:{base:.2%}"), tag("i", "", class_="wb-now-bar wb-accent", style=f"width:{now:.2%}"),
-              class_="wb-bar-box", aria_hidden="true")  # fmt: skip
-    return tag(
-        "tr",
-        tag("th", name, scope="row"),
-        tag("td", bar, class_="wb-bar-cell"),
-        tag("td", f"{base:.1%}"),
-        tag("td", f"{now:.1%}"),
-    )
+    shares = (tag("td", f"{base:.1%}"), tag("td", f"{now:.1%}"))
+    return tag("tr", tag("th", name, scope="row"), double_bar(base, now, "accent"), *shares)

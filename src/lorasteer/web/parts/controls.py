@@ -99,7 +99,7 @@ class Complaint:
     @property
     def text(self) -> str:
         """What it says."""
-        return self._line.text
+        return str(self._line.text)
 
     def say(self, text: str) -> None:
         """Show a problem, or take it away with an empty text."""

@@ -16,7 +16,8 @@ from lorasteer.web.views import Progress, SessionView
 
 WORDS = {
     "start": "Forget", "continue": "Continue", "adjust": "Adjust", "undo": "Undo", "stop": "Stop", "interrupt": "Interrupt",
-    "also": "Also forget", "commit": "Keep strength", "combine": "Combine", "drop": "Drop", "goal": "Goal", "dial": "Dial", "go": "Go to",
+    "also": "Also forget", "commit": "Keep strength", "combine": "Combine", "drop": "Drop", "goal": "Goal", "dial": "Dial",
+    "go": "Go to",
 }  # fmt: skip
 KEYS = {
     "start": "f", "continue": "c", "adjust": "a", "undo": "u", "interrupt": "i", "stop": "s", "dial": "d", "goal": "g", "go": "h",

@@ -102,11 +102,11 @@ def predicate(attribute: str, values: Iterable[str]) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as predicates write it.
+    r"""A name as predicates write it.
 
     Example:
         >>> quoted("cat"), quoted('a "b"'), quoted("not")
-        ('cat', '"a \\\\"b\\\\""', '"not"')
+        ('cat', '"a \\"b\\""', '"not"')
     """
     plain = bool(name) and name.isascii() and all(one.isalnum() or one in "_.+-/:" for one in name)
     return name if plain and name not in {"and", "or", "not", "in"} else json.dumps(name, ensure_ascii=False)

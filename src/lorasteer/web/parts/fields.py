@@ -56,7 +56,8 @@ class Setting:
             return tuple(part.strip() for part in str(given or "").split(",") if part.strip())
         if given is None or given == "":
             return None if self.optional else self.default
-        return int(given) if self.kind == "whole" else given  # type: ignore[no-any-return]
+        value: Value = int(given) if self.kind == "whole" else given
+        return value
 
 
 def settings_of(method: str) -> tuple[Setting, ...]:

@@ -1,4 +1,4 @@
-"""Keys for every action, and the dialog that names them. Single keys can be switched off, for those who speak to their computer."""
+"""Keys for every action, and the dialog that names them. Single keys can be switched off, as those who dictate need."""
 
 from __future__ import annotations
 

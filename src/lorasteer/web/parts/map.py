@@ -24,7 +24,8 @@ from lorasteer.web.views import MapFrame, MapPoints, SessionView
 
 COLOURS = {"class": "class", "part": "forget or retain", "changed": "changed answers", "moved": "distance moved"}
 CHIPS = {
-    "picture": ("first picture", ""), "settling": ("settling", "busy"), "settled": ("settled", "good"), "differs": ("differs", "warn"),
+    "picture": ("first picture", ""), "settling": ("settling", "busy"),
+    "settled": ("settled", "good"), "differs": ("differs", "warn"),
 }  # fmt: skip
 
 
@@ -108,10 +109,9 @@ class MapPart:
     def _as_points(self, news: MapPoints, after: NDArray[np.int64] | None) -> Points:
         target = np.asarray(news.target, bool)
         before = np.asarray(news.answers, np.int64)
-        return Points(
-            self.desk.view.data.classes, np.asarray(news.labels, np.int64), parts=np.where(target, FORGET, RETAIN).astype(np.int64),
-            before=before, after=before if after is None else after,
-        )  # fmt: skip
+        parts = np.where(target, FORGET, RETAIN).astype(np.int64)
+        now = before if after is None else after
+        return Points(self.desk.view.data.classes, np.asarray(news.labels, np.int64), parts=parts, before=before, after=now)
 
     async def _begin(self, serial: int) -> None:
         """Measure movement from where the points of the base lie."""

@@ -24,10 +24,12 @@ class Notices:
         with ui.element("div").classes("wb-banners") as self._place:
             with ui.element("div").classes("ls-note ls-is-warn wb-banner").props("role=alert") as self._stale:
                 self._stale_words = ui.label()
-                button("Look", desk.caught_up, kind="main", title="Show the session as it is now; what you have written stays")
+                look = button("Look", desk.caught_up, kind="main", title="Show the session as it is now; your draft stays")
             with ui.element("div").classes("ls-note ls-is-bad wb-banner").props("role=alert") as self._crash:
                 self._crash_words = ui.label()
-                button("Begin again", self._restart, kind="main", title="Start the work again at the last complete iteration")
+                again = button("Begin again", self._restart, kind="main", title="Start anew at the last complete iteration")
+        look.mark("look")
+        again.mark("restart")
         for one in (self._stale, self._crash):
             one.set_visibility(False)
         desk.on(Overtaken, self._overtaken)
@@ -73,7 +75,8 @@ class Notices:
         with self._place:
             words = "Undone" if news.action == "undo" else "Moved"
             self._at = now
-            self._toast = toast(f"{words}: {_name(now)} is in force.", lambda: self.desk.go(news.back), label=f"Back to {_name(news.back)}")
+            back = f"Back to {_name(news.back)}"
+            self._toast = toast(f"{words}: {_name(now)} is in force.", lambda: self.desk.go(news.back), label=back)
 
 
 def clock(time: str) -> str:

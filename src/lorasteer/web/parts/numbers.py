@@ -13,6 +13,7 @@ from lorasteer.web.views import Findings, SessionView, TableRow
 
 BOUNDED = frozenset({"share", "auc"})
 """Units that run from 0 to 1, so that a band can be drawn."""
+EMPTY = "After the first unlearning, the base, the model now and retrained models stand here beside each other, in numbers."
 WIDE = 56
 """Width of a band's drawing, in CSS pixels."""
 
@@ -36,8 +37,7 @@ class NumbersPart:
         self._looking.set_text(self.desk.looking.words)
         found = self.desk.shown
         if found is None:
-            empty = "Numbers of the base, the model now and retrained models come here, beside each other, after the first unlearning."
-            show(self._table, tag("p", empty, class_="wb-empty"))
+            show(self._table, tag("p", EMPTY, class_="wb-empty"))
             show(self._words, joined(()))
             return
         show(self._table, table(found))
@@ -56,24 +56,18 @@ def sentence(words: str) -> str:
 
 def table(found: Findings) -> Markup:
     """The table of some findings as HTML; columns that are empty throughout are left out."""
-    optional = {"parent": found.compared or "parent", "retrained": "retrained"}
-    shown = [
-        name
-        for name in ("base", "parent", "now", "retrained")
-        if name not in optional or any(getattr(row, name) for row in found.rows)
-    ]
-    titles = {
-        "base": "base",
-        "now": "now",
-        **{name: f"iter. {text}" if name == "parent" and text != "parent" else str(text) for name, text in optional.items()},
-    }
-    head = tag("tr", tag("th", "metric", scope="col"), *(tag("th", titles[name], scope="col", class_=f"wb-col-{name}") for name in shown),
-               tag("th", "aim", scope="col"))  # fmt: skip
+    parent = f"iter. {found.compared}" if found.compared else "parent"
+    titles = {"base": "base", "parent": parent, "now": "now", "retrained": "retrained"}
+    empty = {name for name in ("parent", "retrained") if not any(getattr(row, name) for row in found.rows)}
+    shown = [name for name in titles if name not in empty]
+    heads = [tag("th", titles[name], scope="col", class_=f"wb-col-{name}") for name in shown]
+    head = tag("tr", tag("th", "metric", scope="col"), *heads, tag("th", "aim", scope="col"))
     return tag("table", tag("thead", head), tag("tbody", *(_row(row, shown) for row in found.rows)), class_="wb-table")
 
 
 def _row(row: TableRow, shown: Sequence[str]) -> Markup:
-    cells = [tag("td", _now(row) if name == "now" else getattr(row, name), class_=f"wb-col-{name}") for name in shown]
+    texts = {"now": _now(row), "retrained": _retrained(row)}
+    cells = [tag("td", texts.get(name, getattr(row, name)), class_=f"wb-col-{name}") for name in shown]
     about = f"{row.help} n = {row.n:,}." if row.n else row.help
     return tag(
         "tr",
@@ -82,6 +76,11 @@ def _row(row: TableRow, shown: Sequence[str]) -> Markup:
         tag("td", _aim(row), class_="wb-col-aim"),
         data_metric=row.metric,
     )
+
+
+def _retrained(row: TableRow) -> Markup:
+    mean, sign, floor = row.retrained.partition(" ± ")
+    return joined([mean, tag("small", f"± {floor}")] if sign else [mean])
 
 
 def _now(row: TableRow) -> Markup:
