@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from lorasteer.records import Better, Plan, Record, Request
 from lorasteer.session.feedback import ClassAccuracy, Moved
@@ -30,7 +30,13 @@ class AttributeView(Record):
     """Largest value of a number."""
 
 
-class DataView(Record):
+class Described(BaseModel):
+    """A record that tells the digest of something else, and so has none of its own."""
+
+    model_config = Record.model_config
+
+
+class DataView(Described):
     """The data of a session."""
 
     name: str
@@ -51,7 +57,7 @@ class DataView(Record):
     """Further facts of each example."""
 
 
-class BaseView(Record):
+class BaseView(Described):
     """A base model that a session can be begun on."""
 
     id: str
