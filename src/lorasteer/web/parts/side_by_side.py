@@ -1,0 +1,280 @@
+"""Iterations beside each other: what was asked, what was measured, by class, and where the examples lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from lorasteer.records import Target
+from lorasteer.web.parts.theme import words
+from lorasteer.web.parts.thumbnail import KINDS, extent_of, map_picture
+from lorasteer.web.views import Findings, MapFrame, MapPoints, Node, SessionView, TableRow
+
+CLASSES = 20
+"""How many classes are shown at once: those of the target, then those that differ most."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the iterations that are compared.
+
+    Args:
+        node: What was asked and done.
+        findings: What was measured, compared with the first of them.
+        frame: Its picture of the map; None where none was kept.
+    """
+
+    node: Node
+    findings: Findings
+    frame: MapFrame | None
+
+
+def asked(node: Node) -> dict[str, str]:
+    """What was asked for and done, fact by fact; what does not apply is –.
+
+    Args:
+        node: The iteration.
+    """
+    request, plan = node.request, node.plan
+    facts = {"action": node.action, "after": "–" if node.parent is None else called(node.parent)}
+    if request is not None:
+        direction = request.direction
+        facts |= {"forget": target_words(request.target), "intensity": f"{request.intensity:g}"}
+        facts |= {"direction": "–" if direction is None else direction.attribute or "by examples", "method": request.method}
+    facts |= {"strength": f"{node.strength:g}", "why": node.note or "–"}
+    return facts | {name.replace("_", " "): str(value) for name, value in (plan.settings if plan else {}).items()}
+
+
+def target_words(target: Target) -> str:
+    """A target in a few words.
+
+    Example:
+        >>> target_words(Target(classes=("cat", "dog"))), target_words(Target(random=50))
+        ('cat, dog', '50 at random')
+    """
+    if target.classes:
+        return ", ".join(target.classes)
+    if target.random is not None:
+        return f"{target.random} at random"
+    return target.where or (f"{len(target.ids)} chosen examples" if target.ids else f"ids of {target.ids_file}")
+
+
+def called(number: int) -> str:
+    """What an iteration is called."""
+    return "base" if number == 0 else f"iteration {number}"
+
+
+def asked_table(sides: Sequence[Side]) -> None:
+    """Draw what was asked; a row whose values differ says so.
+
+    Args:
+        sides: The iterations.
+    """
+    facts = [asked(side.node) for side in sides]
+    names = list(dict.fromkeys(name for one in facts for name in one))
+    with _table("What was asked", [called(side.node.number) for side in sides]):
+        for name in names:
+            values = [one.get(name, "–") for one in facts]
+            differs = len(set(values)) > 1
+            with ui.element("tr").classes("ls-differs" if differs else "ls-same"):
+                words("th", name).props("scope=row")
+                for value in values:
+                    words("td", value)
+
+
+def numbers_table(sides: Sequence[Side]) -> None:
+    """Draw the measurements: base, each iteration, retrained; differences that count have an arrow, bands are kept or missed.
+
+    Args:
+        sides: The iterations; differences are those from the first.
+    """
+    rows: dict[str, TableRow] = {row.metric: row for side in sides for row in side.findings.rows}
+    with _table("What was measured", ["base", *(called(side.node.number) for side in sides), "retrained ± floor", "aim"]):
+        for metric, row in rows.items():
+            with ui.element("tr"):
+                words("th", row.name).props("scope=row").tooltip(row.help or row.name)
+                words("td", row.base)
+                for side in sides:
+                    _value(next((one for one in side.findings.rows if one.metric == metric), None))
+                words("td", row.retrained or "n/a", "ls-muted")
+                words("td", band_words(row), "ls-muted")
+
+
+def _value(row: TableRow | None) -> None:
+    if row is None:
+        words("td", "n/a", "ls-muted")
+        return
+    with ui.element("td").classes("ls-value"):
+        if row.arrow:
+            kind = {True: "ls-good", False: "ls-bad", None: "ls-warn"}[row.good]
+            words("span", row.arrow, kind).props("aria-hidden=true")
+            words("span", arrow_words(row), "ls-hidden")
+        words("span", row.now)
+        mark = in_band(row)
+        if mark is not None:
+            words("span", "✓" if mark else "·", "ls-mark ls-good" if mark else "ls-mark ls-muted").props("aria-hidden=true")
+            words("span", "inside the aim" if mark else "outside the aim", "ls-hidden")
+
+
+def arrow_words(row: TableRow) -> str:
+    """What an arrow says, for those who do not see it."""
+    way = "rose" if row.arrow == "▲" else "fell"
+    return f"{way}, {'better' if row.good else 'worse'}, " if row.good is not None else f"{way}, "
+
+
+def in_band(row: TableRow) -> bool | None:
+    """Whether a value lies in the band to aim at; None where there is no value, or no band.
+
+    Args:
+        row: The metric.
+    """
+    if row.value is None or (row.low is None and row.high is None):
+        return None
+    return (row.low is None or row.low <= row.value) and (row.high is None or row.value <= row.high)
+
+
+def band_words(row: TableRow) -> str:
+    """The band to aim at, in words; n/a without one.
+
+    Args:
+        row: The metric.
+    """
+    low, high = (None if end is None else _number(end, row.unit) for end in (row.low, row.high))
+    if low is None and high is None:
+        return "n/a"
+    if low == high:
+        return str(low)
+    return f"{low} to {high}" if low and high else f"{high} or less" if high else f"{low} or more"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:.1%}" if unit == "share" else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Accuracy on one class, at each of the iterations.
+
+    Args:
+        name: Its name.
+        target: Whether it is to be forgotten, wholly or mostly.
+        base: Accuracy of the base.
+        values: Accuracy at each iteration; None where it was not measured.
+    """
+
+    name: str
+    target: bool
+    base: float
+    values: tuple[float | None, ...]
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """Those of the target first, then those that differ most among all that is shown."""
+        known = [value for value in (self.base, *self.values) if value is not None]
+        return not self.target, min(known) - max(known)
+
+
+def class_rows(sides: Sequence[Side]) -> list[ClassRow]:
+    """Every class that was measured: those of the target first, then by how much they differ.
+
+    Args:
+        sides: The iterations.
+    """
+    measured = [{one.name: one for one in side.findings.classes} for side in sides]
+    found = []
+    for name, one in {name: one for known in measured for name, one in known.items()}.items():
+        values = tuple(known[name].after if name in known else None for known in measured)
+        found.append(ClassRow(name, any(known[name].target >= 0.5 for known in measured if name in known), one.base, values))
+    return sorted(found, key=lambda row: row.order)
+
+
+def class_table(sides: Sequence[Side]) -> None:
+    """Draw accuracy by class as bars with numbers.
+
+    Args:
+        sides: The iterations.
+    """
+    rows = class_rows(sides)
+    with _table("Accuracy by class", ["base", *(called(side.node.number) for side in sides)]):
+        for row in rows[:CLASSES]:
+            with ui.element("tr"):
+                with ui.element("th").props("scope=row"):
+                    words("span", row.name)
+                    if row.target:
+                        words("span", "to forget", "ls-chip ls-small ls-tag")
+                for value in (row.base, *row.values):
+                    _bar(value, "forget" if row.target else "retain")
+    if len(rows) > CLASSES:
+        words("p", f"{len(rows) - CLASSES} more classes differ less.", "ls-small ls-muted")
+
+
+def _bar(value: float | None, kind: str) -> None:
+    with ui.element("td").classes("ls-bar-cell"):
+        words("span", "n/a" if value is None else f"{value:.1%}")
+        with ui.element("div").classes("ls-track").props("aria-hidden=true"):
+            ui.element("div").classes(f"ls-fill ls-is-{kind}").style(f"width:{100 * (value or 0):.1f}%")
+
+
+def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> None:
+    """Draw the maps beside each other, in one square for all.
+
+    Args:
+        sides: The iterations.
+        points: Which examples are shown; None where there is no map.
+        view: The session, for how many classes there are.
+    """
+    fitting = {} if points is None else dict(_frames(sides, points.serial))
+    extent = extent_of(list(fitting.values()))
+    with ui.element("div").classes("ls-sides"):
+        for side in sides:
+            number = side.node.number
+            with ui.element("figure").classes("ls-stack ls-gap-4"):
+                if points is not None and number in fitting:
+                    picture = map_picture(points, fitting[number], extent, len(view.data.classes), called(number))
+                    ui.html(picture, sanitize=False)
+                    words("figcaption", f"{called(number)}: {_trust(fitting[number])}", "ls-small ls-muted")
+                else:
+                    words("p", "No map of this iteration was kept.", "ls-map ls-empty")
+                    words("figcaption", called(number), "ls-small ls-muted")
+    _legend()
+
+
+def _frames(sides: Sequence[Side], serial: int) -> Iterator[tuple[int, MapFrame]]:
+    """Pictures of the same points: those of another target cannot be laid beside them."""
+    for side in sides:
+        if side.frame is not None and side.frame.serial == serial:
+            yield side.node.number, side.frame
+
+
+def _trust(frame: MapFrame) -> str:
+    if frame.words:
+        return frame.words
+    said: Mapping[str, str] = {
+        "picture": "first picture", "settling": "still settling", "settled": "settled",
+        "differs": "differs from what the features say",
+    }  # fmt: skip
+    return said[frame.status]
+
+
+def _legend() -> None:
+    with ui.element("ul").classes("ls-row ls-wrap ls-gap-16 ls-small ls-muted").props('aria-label="Legend of the maps"'):
+        for kind in reversed(KINDS):
+            with ui.element("li").classes("ls-row ls-gap-4"):
+                ring = "ls-key ls-is-ring" if kind.ring else "ls-key"
+                words("span", classes=ring).style(f"--ls-of: var({kind.color})").props("aria-hidden=true")
+                words("span", kind.name)
+
+
+def _table(title: str, columns: Sequence[str]) -> ui.element:
+    """A table with a heading row; rows go into what is returned."""
+    with ui.element("div").classes("ls-scroll").props("tabindex=0 role=region") as region:
+        region.props["aria-label"] = title
+        with ui.element("table").classes("ls-table"):
+            words("caption", title, "ls-hidden")
+            with ui.element("thead"), ui.element("tr"):
+                words("th", "").props("scope=col").props["aria-label"] = "name"
+                for column in columns:
+                    words("th", column).props("scope=col")
+            return ui.element("tbody")
