@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from lorasteer.tasks.base import save_base
-from tests.support.digits import small_base
-from tests.web.api.site import Site, Steered, begin, served
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message='Field name "digest"')  # of DataView and BaseView, once for each process
+    from lorasteer.tasks.base import save_base
+    from tests.support.digits import small_base
+    from tests.web.api.site import START, Site, Steered, begin, served
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +45,6 @@ def session(site: Site, client: httpx.Client) -> Steered:
 @pytest.fixture(scope="session")
 def forgotten(site: Site) -> Iterator[Steered]:
     """A session with one iteration; for tests that only look at it."""
-    from tests.web.api.site import START
-
     with site.client() as client:
         steered = begin(site, client, "looked at")
         steered.do(START)
