@@ -20,15 +20,16 @@ from tests.web.embedding_hand import lasso, shown, turned, until
 
 COUNTS = (2000, 10_000, 60_000)
 RATES = (5, 10)
-SECONDS = 15
-LASSOS = 6
+SECONDS = 10
+LASSOS = 5
 GOALS = (
     "Goals: with 10,000 points at 5 updates a second p95 <= 150 ms; a lasso <= 300 ms; with 2,000 points >= 5 updates a second."
 )
 
 ANSWER = """() => {
   const plot = document.querySelector(".js-plotly-plot"), label = document.querySelector("[role=status]");
-  window.answer = new Promise((resolve) => {
+  window.answer = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("no answer to a lasso within 30 seconds")), 30000);
     const found = {};
     let up = 0;
     const done = (name) => {

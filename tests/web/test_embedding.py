@@ -106,12 +106,14 @@ def test_a_map_has_no_grave_fault_for_screen_readers(page: Page, server: Server)
 
 def test_a_reload_shows_the_newest_frame(page: Page, server: Server) -> None:
     shown(page, server)
+    before = server.ask("/test/state")["seq"]
     server.ask("/test/feed?rate=20&frames=10")
     page.wait_for_timeout(200)
     page.reload()
-    until(lambda: server.ask("/test/state")["drawn"] == server.ask("/test/state")["seq"])
-    page.wait_for_timeout(700)
-    assert np.array_equal(drawn(page), cloud(2000, 10, server.ask("/test/state")["seq"]))
+    page.wait_for_function(f"{PLOT}?._fullData?.length > 0")
+    until(lambda: server.ask("/test/state")["seq"] == before + 10)
+    until(lambda: server.ask("/test/state")["drawn"] == before + 10)
+    assert np.array_equal(drawn(page), cloud(2000, 10, before + 10))
 
 
 def test_a_broken_line_is_taken_up_with_the_newest_frame(page: Page, server: Server) -> None:

@@ -17,7 +17,7 @@ from nicegui import events, ui
 from numpy.typing import ArrayLike
 
 from lorasteer.errors import RequestError
-from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, ZOOMED, ready, resized, selected, selecting
+from lorasteer.web.parts.embedding_browser import POINTED, PRESSED, ZOOMED, hovering, ready, resized, selected, selecting
 from lorasteer.web.parts.embedding_camera import Camera
 from lorasteer.web.parts.embedding_controls import Legend, Orders, tools
 from lorasteer.web.parts.embedding_figure import CONFIG, Scene, empty_figure, figure_of, layout_of, places_of
@@ -27,9 +27,6 @@ from lorasteer.web.parts.embedding_stream import Drawn, Frame, Stream
 
 PATIENCE = 30.0
 """Seconds to wait for a browser's word before it is sent the map anew; as long as a page is kept whose line is broken."""
-
-HOVER = 0.05
-"""Seconds between two words of where the mouse is."""
 
 STILL = 1.5
 """Seconds that the map stands still after a stroke of a lasso, so that a person selects what they see."""
@@ -83,8 +80,8 @@ class EmbeddingView:
         self.plot.on("plotly_selecting", lambda: self._stream.hold(STILL), js_handler=drawing, throttle=STILL / 3)
         self.plot.on("plotly_selected", self._lassoed, js_handler=selected(self.plot.html_id))
         self.plot.on("plotly_deselect", self.clear, js_handler="() => emit()")
-        self.plot.on("plotly_hover", self._hovered, js_handler=POINTED, throttle=HOVER)
-        self.plot.on("plotly_unhover", self._hovered, js_handler=LEFT)
+        self.plot.on("plotly_hover", self._hovered, js_handler=hovering(self.plot.html_id, over=True))
+        self.plot.on("plotly_unhover", self._hovered, js_handler=hovering(self.plot.html_id, over=False))
         self.plot.on("plotly_click", self._clicked, js_handler=POINTED)
         self.plot.on("plotly_autosize", self._stream.redraw, js_handler=resized(self.plot.html_id))
         self.plot.on("plotly_relayout", self._zoomed, js_handler=ZOOMED)
