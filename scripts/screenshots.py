@@ -34,11 +34,11 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--use-angle=swiftsh
 PATIENCE = 600.0
 """Seconds for a base to be trained and a session to be steered."""
 STEPS: tuple[Mapping[str, Any], ...] = (
-    {"action": "start", "forget": "7", "intensity": 0.25},
-    {"action": "adjust", "intensity": 0.75, "why": "sevens are still recognised"},
+    {"action": "start", "forget": "7", "intensity": 0.75},
+    {"action": "adjust", "intensity": 0.25, "why": "less may be enough"},
     {"action": "continue"},
-    {"action": "go", "number": 2, "why": "the first one kept more"},
-    {"action": "commit", "strength": 0.8},
+    {"action": "go", "number": 2},
+    {"action": "commit", "strength": 0.7, "why": "how little does it take?"},
 )
 """What is done in the session that is shown."""
 

@@ -118,11 +118,15 @@ def numbers_table(sides: Sequence[Side]) -> None:
     Args:
         sides: The iterations; differences are those from the first.
     """
-    rows: dict[str, TableRow] = {row.metric: row for side in sides for row in side.findings.rows}
+    rows: dict[str, list[TableRow]] = {}
+    for side in sides:
+        for row in side.findings.rows:
+            rows.setdefault(row.metric, []).append(row)
     own = with_base(sides)
     columns = [*(["base"] if own else []), *(called(side.node.number) for side in sides), "retrained ± floor", "aim"]
     with _table("What was measured", columns):
-        for metric, row in rows.items():
+        for metric, known in rows.items():
+            row = known[-1]
             with ui.element("tr"):
                 words("th", row.name).props("scope=row").tooltip(row.help or row.name)
                 if own:
@@ -130,7 +134,7 @@ def numbers_table(sides: Sequence[Side]) -> None:
                 for side in sides:
                     _value(next((one for one in side.findings.rows if one.metric == metric), None))
                 words("td", row.retrained or "n/a", "ls-muted")
-                words("td", band_words(row), "ls-muted")
+                words("td", " / ".join(dict.fromkeys(map(band_words, known))), "ls-muted")  # each plan has an aim of its own
 
 
 def _value(row: TableRow | None) -> None:
