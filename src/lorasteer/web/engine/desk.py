@@ -16,12 +16,13 @@ from lorasteer.session.states import BUSY, BY_THE_WORK
 from lorasteer.session.steps import UNLOGGED, AnyStep, Asking
 from lorasteer.tasks.training import Progress
 from lorasteer.web import views
+from lorasteer.web.engine.chart import Chart
 from lorasteer.web.engine.findings import dialled, findings_of
 from lorasteer.web.engine.seeing import data_view, deed_of, session_view
 from lorasteer.web.engine.watching import Watch
 from lorasteer.web.house import Stale
 
-Tell = Callable[[views.SessionView | views.Progress], None]
+Tell = Callable[[views.SessionView | views.Progress | views.MapPoints | views.MapFrame], None]
 Begun = Callable[[views.SessionView], None]
 HELD = 64
 """Findings that are kept at hand."""
@@ -36,9 +37,10 @@ class Desk:
         base: Its base, as it is shown.
         name: What a person calls it.
         tell: Told how the session stands, after each event, and of training steps now and then.
+        chart: Its map.
     """
 
-    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell) -> None:
+    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell, chart: Chart) -> None:
         self.session, self.base, self.name, self._tell = session, base, name, tell
         self.player = Player(session, None, Path())
         self.data = data_view(session.bench.data)
@@ -49,7 +51,8 @@ class Desk:
         self.searching = self.giving_up = False
         self._begun: Begun = _nobody
         self._findings: dict[tuple[int, int | None], views.Findings] = {}
-        self._watch = Watch(session, tell)
+        self.chart = chart
+        self._watch = Watch(session, chart, tell)
         session.listeners.append(self._heard)
         self.view = self._look()
 
@@ -150,6 +153,7 @@ class Desk:
             self.refresh()
             if self.session.state == "unlearning":
                 self._begun(self.view)
+                self._watch.begin()
         except Exception:
             logging.getLogger(__name__).exception("the session could not be shown")
 
@@ -159,8 +163,6 @@ class Desk:
             self.error = str(event.detail.get("error", ""))
         elif event.action not in BY_THE_WORK:
             self.error, self._decided = "", event
-        if self.session.state == "unlearning":
-            self._watch.begin()
 
     def _look(self) -> views.SessionView:
         return session_view(
