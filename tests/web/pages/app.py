@@ -14,14 +14,16 @@ from tests.support.digits import small_base
 from tests.web.pages.room import MemoryHouse, MemoryRoom
 
 
-def memory(pause: float = 0.15, steps: int = 12) -> None:
-    """Serve `/session/run1`.
+def memory(pause: float = 0.15, steps: int = 12, rooms: int = 40) -> None:
+    """Serve sessions in memory: `/session/run1` and so on.
 
     Args:
         pause: Seconds between training steps.
         steps: Training steps of a round.
+        rooms: How many sessions there are.
     """
-    workbench.register(MemoryHouse({"run1": MemoryRoom(pause=pause, steps=steps)}))
+    names = [f"run{number}" for number in range(1, rooms + 1)]
+    workbench.register(MemoryHouse({name: MemoryRoom(id=name, pause=pause, steps=steps) for name in names}))
 
 
 def real(folder: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -20,22 +21,31 @@ TARGET_POINTS = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A fresh session in memory."""
+    """Many sessions in memory."""
     with serve(memory, pause=0.05, steps=8) as found:
         yield found
 
 
 @pytest.fixture
-def bench(server: Server, page: Page) -> Page:
-    """Its page, open."""
-    return come(server, page)
+def url(server: Server) -> str:
+    """Address of a session that no other test uses."""
+    return f"{server.url}/session/run{next(_numbers)}"
 
 
-def come(server: Server, page: Page) -> Page:
-    """Open the page and wait for the map."""
-    page.goto(f"{server.url}/session/run1")
+_numbers = count(1)
+
+
+@pytest.fixture
+def bench(url: str, page: Page) -> Page:
+    """The page of that session, open."""
+    return come(url, page)
+
+
+def come(url: str, page: Page) -> Page:
+    """Open a page and wait for the map."""
+    page.goto(url)
     expect(page.locator(SEVEN)).to_be_visible()
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')?._fullData?.length > 0")
     return page
@@ -142,9 +152,9 @@ def test_a_lasso_becomes_the_target(bench: Page) -> None:
     bench.mouse.up()
     said = bench.get_by_text(re.compile(r"[1-9][\d,]* of 1,258 points selected"))
     expect(said).to_be_visible()
-    count = said.inner_text().split(" of ")[0]
+    found = said.inner_text().split(" of ")[0]
     bench.click("text=Forget these")
-    expect(bench.locator(".wb-target .wb-size")).to_have_text(f"{count} of 1,258 training examples")
+    expect(bench.locator(".wb-target .wb-size")).to_have_text(f"{found} of 1,258 training examples")
     do(bench, "start")
     finished(bench, 1)
 
@@ -161,13 +171,13 @@ def test_the_numbers_follow_the_thumb(bench: Page) -> None:
     print(f"dial: median {sorted(lasted)[3]:.3f} s, longest {max(lasted):.3f} s, with 0.05 s of work")
     assert sorted(lasted)[3] < 1.0
     looked(bench, "workbench-dial")
-    bench.click("text=Keep >> nth=0")
+    bench.click(".wb-dial .wb-button")
     finished(bench, 2)
 
 
 def test_a_reload_in_the_middle_finds_the_training(browser: Browser) -> None:
     with serve(memory, pause=0.4, steps=10) as server, opened(browser) as watched:
-        page = come(server, watched.page)
+        page = come(f"{server.url}/session/run1", watched.page)
         page.click(SEVEN)
         do(page, "start")
         expect(page.locator("[data-action=interrupt]")).to_be_visible()
@@ -179,9 +189,9 @@ def test_a_reload_in_the_middle_finds_the_training(browser: Browser) -> None:
         finished(page, 1)
 
 
-def test_two_windows_show_the_same_and_are_told(server: Server, browser: Browser, bench: Page) -> None:
+def test_two_windows_show_the_same_and_are_told(url: str, browser: Browser, bench: Page) -> None:
     with opened(browser) as other:
-        second = come(server, other.page)
+        second = come(url, other.page)
         forget_seven(bench)
         finished(second, 1)
         assert table(second) == table(bench)
@@ -209,6 +219,8 @@ def test_on_a_phone_one_part_is_shown_at_a_time(bench: Page, width: int) -> None
             expect(bench.locator(other)).to_be_visible(visible=other == place)
         assert inside(bench, "[data-action=continue]", width, 844)
         assert bench.evaluate("() => document.documentElement.scrollWidth") <= width, name
+    bench.locator(".wb-panes").get_by_text("Map", exact=True).click()
+    bench.wait_for_function(f"() => document.querySelector('.js-plotly-plot .main-svg').clientWidth <= {width}")
 
 
 def inside(page: Page, place: str, width: int, height: int) -> bool:

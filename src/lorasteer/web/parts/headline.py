@@ -32,7 +32,7 @@ class Headline:
             row = first(found.rows if found else (), metrics)
             moving = getattr(live, name) if live else None
             now = f"{moving:.1%}" if moving is not None else _short(row) if row else _base(self.desk, name)
-            about = "now, on the map" if moving is not None else f"base {_base(self.desk, name)}" if row else "base"
+            about = "live" if moving is not None else f"base {_base(self.desk, name)}" if row else "base"
             tiles.append(_tile(name, now, about))
         show(self._place, joined(tiles))
 
