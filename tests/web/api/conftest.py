@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", message='Field name "digest"')  # of DataView and BaseView, once for each process
-    from lorasteer.tasks.base import save_base
-    from tests.support.digits import small_base
-    from tests.web.api.site import START, Site, Steered, begin, served
+from lorasteer.tasks.base import save_base
+from tests.support.digits import small_base
+from tests.web.api.site import START, Site, Steered, begin, served
 
 
 @pytest.fixture(scope="session")
