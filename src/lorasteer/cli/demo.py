@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,8 @@ def demo(
 
 def is_attended(*, no_browser: bool) -> bool:
     """Whether a person is there to whom the workbench can be shown: at a terminal, and not on a build machine."""
-    return not (no_browser or os.environ.get("CI")) and sys.stdin.isatty() and sys.stdout.isatty()
+    wanted = not (no_browser or os.environ.get("CI")) and find_spec("nicegui") is not None
+    return wanted and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _tell(made: Demo, forget: str, out: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lorasteer.tasks.base import save_base
 from tests.support.digits import small_base
-from tests.web.api.site import Site, Steered, begin, served
+from tests.web.api.site import START, Site, Steered, begin, served
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +42,6 @@ def session(site: Site, client: httpx.Client) -> Steered:
 @pytest.fixture(scope="session")
 def forgotten(site: Site) -> Iterator[Steered]:
     """A session with one iteration; for tests that only look at it."""
-    from tests.web.api.site import START
-
     with site.client() as client:
         steered = begin(site, client, "looked at")
         steered.do(START)

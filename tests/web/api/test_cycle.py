@@ -28,7 +28,7 @@ def test_whole_cycle(site: Site, client: httpx.Client, tmp_path: Path, base: Pat
     assert (view["state"], view["head"], view["name"]) == ("idle", 0, "sevens")
     assert "start" in view["allowed"]
     preview = ok(client.post(f"{session.here}/preview", json={"step": START}))
-    assert preview["forget"] == view["data"]["counts"][7]
+    assert 0 < preview["forget"] <= view["data"]["counts"][7]
     assert session.view == view  # looking changes nothing
 
     begun = ok(session.post(START))

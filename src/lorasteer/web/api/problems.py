@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from lorasteer.errors import Interrupted, LorasteerError, SessionError
 from lorasteer.records import Record
+from lorasteer.web.engine.messages import Crashed, WorkError
 from lorasteer.web.house import Stale
 from lorasteer.web.security import Refusal
 
@@ -65,7 +66,7 @@ def install(api: FastAPI) -> None:
     """Answer every error of an app with a problem."""
     handlers: Mapping[Any, Any] = {
         Stale: _stale, Refusal: _refusal, LorasteerError: _known, RequestValidationError: _not_understood,
-        ValidationError: _not_valid, HTTPException: _plain, Exception: _bug,
+        ValidationError: _not_valid, HTTPException: _plain, WorkError: _bug, Exception: _bug,
     }  # fmt: skip
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
@@ -89,7 +90,9 @@ def kind_of(error: BaseException) -> str:
 
 
 def status_of(error: LorasteerError) -> int:
-    """HTTP status of an error: 409 where it is not the time for it, 422 where something is not as it must be."""
+    """HTTP status of an error: 409 where it is not the time for it, 503 after a crash, 422 where something is not right."""
+    if isinstance(error, Crashed):
+        return 503
     return 409 if isinstance(error, SessionError | Interrupted) else 422
 
 
@@ -123,6 +126,7 @@ async def _plain(request: Request, error: HTTPException) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
+    """What nobody asked for. What it was stands in the server's own terminal, and is not for strangers."""
     line = f"this is a bug in lorasteer ({type(error).__name__}); the server goes on. Please report what it printed."
     return answer(_problem(500, "urn:lorasteer:bug", line))
 

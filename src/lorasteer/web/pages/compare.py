@@ -11,7 +11,7 @@ from lorasteer.session.steps import Go
 from lorasteer.web.house import House, Room
 from lorasteer.web.parts.frame import OPENING, PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
-from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, maps, numbers_table
+from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, last_picture, maps, numbers_table
 from lorasteer.web.parts.theme import words
 from lorasteer.web.views import Findings, SessionView
 
@@ -95,8 +95,8 @@ class Comparison:
         first = self._numbers[0]
         node = next(node for node in self._room.view.nodes if node.number == number)
         findings = await self._room.findings(number, None if number == first else first)
-        pictures = await self._room.picture(number)
-        return Side(node, _unmarked(findings) if number == first else findings, pictures[-1] if pictures else None)
+        picture = last_picture(await self._room.picture(number))
+        return Side(node, _unmarked(findings) if number == first else findings, picture)
 
     def _draw(self, sides: Sequence[Side]) -> None:
         with _section("Where the examples lie"):
@@ -111,7 +111,8 @@ class Comparison:
                 asked_table(sides)
         with _section("In words"):
             for side in sides:
-                _words(side)
+                if side.node.number:
+                    _words(side)
 
     def _ways_on(self, sides: Sequence[Side]) -> None:
         with ui.element("div").classes("ls-row ls-wrap"):
@@ -164,7 +165,7 @@ def _words(side: Side) -> None:
     with ui.element("div").classes("ls-stack ls-gap-4"):
         words("h3", called(side.node.number).capitalize())
         for line in side.findings.words or side.node.words or ("n/a",):
-            words("p", line)
+            words("p", line[:1].upper() + line[1:])
 
 
 def _label(number: int, text: str) -> str:
