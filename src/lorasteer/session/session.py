@@ -7,8 +7,9 @@ is nothing of a user interface here: listeners are told of every event and every
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from rich.console import RenderableType
 
@@ -278,6 +279,17 @@ class Session(Loop):
             SessionError: The head is the base.
         """
         return effects(self.past)
+
+    def view(self) -> Any:
+        """Open the workbench in the browser on this session, and show a link to it.
+
+        The session is closed here, because the workbench takes its right to write. After `close` on what this gives,
+        `Session.open` opens it again. Needs the `web` extra.
+
+        Raises:
+            SessionError: It is at work, or another process cannot load its base and data.
+        """
+        return import_module("lorasteer.web.notebook").view(self)  # by name: nothing below the interfaces may import one
 
     def __rich__(self) -> RenderableType:
         return shown_rich.drawn(self)
