@@ -19,6 +19,7 @@ from lorasteer.records import Record
 from lorasteer.web.engine.messages import Crashed, WorkError
 from lorasteer.web.house import Stale
 from lorasteer.web.security import Refusal
+from lorasteer.web.security.answers import problem
 
 MEDIA_TYPE = "application/problem+json"
 _LONGEST = 60
@@ -107,8 +108,7 @@ async def _stale(request: Request, error: Stale) -> Response:
 
 
 async def _refusal(request: Request, error: Refusal) -> Response:
-    kind = re.sub(r"[^a-z]+", "-", HTTPStatus(error.status).phrase.lower())
-    return answer(_problem(error.status, f"urn:lorasteer:{kind}", str(error)), error.headers)
+    return answer(Problem.model_validate(problem(error)), error.headers)
 
 
 async def _not_understood(request: Request, error: RequestValidationError) -> Response:
