@@ -102,10 +102,14 @@ def build(count: int = 2000, names: list[str] | None = None) -> None:
         match what:
             case "select":
                 shown.select([int(one) for one in value.split(",")])
+            case "none":
+                shown.clear()
             case "grow":
                 shown.grow(int(value))
             case "color":
                 shown.set_state(color_by=value)
+            case "close":
+                shown.close()
             case "dark":
                 shown.set_state(dark=True)
             case "fewer":

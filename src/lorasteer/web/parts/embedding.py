@@ -16,9 +16,11 @@ import numpy as np
 from nicegui import events, ui
 from numpy.typing import ArrayLike
 
-from lorasteer.web.parts.embedding_browser import LEFT, POINTED, PRESSED, ZOOMED, ready, resized, selected, selecting
+from lorasteer.errors import RequestError
+from lorasteer.web.parts.embedding_browser import POINTED, PRESSED, ZOOMED, hovering, ready, resized, selected, selecting
+from lorasteer.web.parts.embedding_camera import Camera
 from lorasteer.web.parts.embedding_controls import Legend, Orders, tools
-from lorasteer.web.parts.embedding_figure import CONFIG, Box, Scene, box_of, empty_figure, figure_of, grown_box, places_of
+from lorasteer.web.parts.embedding_figure import CONFIG, Scene, empty_figure, figure_of, layout_of, places_of
 from lorasteer.web.parts.embedding_points import Indices, Points, checked_positions, groups_of
 from lorasteer.web.parts.embedding_selection import NOTHING, checked_indices, from_mask, grown, summary
 from lorasteer.web.parts.embedding_stream import Drawn, Frame, Stream
@@ -26,17 +28,8 @@ from lorasteer.web.parts.embedding_stream import Drawn, Frame, Stream
 PATIENCE = 30.0
 """Seconds to wait for a browser's word before it is sent the map anew; as long as a page is kept whose line is broken."""
 
-HOVER = 0.05
-"""Seconds between two words of where the mouse is."""
-
 STILL = 1.5
 """Seconds that the map stands still after a stroke of a lasso, so that a person selects what they see."""
-
-STEP = 0.2
-"""How far an arrow key moves, as a share of the map's half width."""
-
-MOVES = {"ArrowLeft": (-STEP, 0.0), "ArrowRight": (STEP, 0.0), "ArrowUp": (0.0, STEP), "ArrowDown": (0.0, -STEP)}
-ZOOMS = {"+": 0.8, "=": 0.8, "-": 1.25}
 
 
 class EmbeddingView:
@@ -58,8 +51,7 @@ class EmbeddingView:
         groups_of(points, color_by)
         nowhere = np.zeros((len(points), 2), np.float32)
         self._scene = Scene(points, nowhere, nowhere, color_by=color_by, dark=dark)
-        self._home: Box | None = None
-        self._away: Box | None = None
+        self._camera = Camera()
         self._ready = False
         self._on_select: list[Callable[[Indices], Any]] = []
         self._on_hover: list[Callable[[int | None], Any]] = []
@@ -88,8 +80,8 @@ class EmbeddingView:
         self.plot.on("plotly_selecting", lambda: self._stream.hold(STILL), js_handler=drawing, throttle=STILL / 3)
         self.plot.on("plotly_selected", self._lassoed, js_handler=selected(self.plot.html_id))
         self.plot.on("plotly_deselect", self.clear, js_handler="() => emit()")
-        self.plot.on("plotly_hover", self._hovered, js_handler=POINTED, throttle=HOVER)
-        self.plot.on("plotly_unhover", self._hovered, js_handler=LEFT)
+        self.plot.on("plotly_hover", self._hovered, js_handler=hovering(self.plot.html_id, over=True))
+        self.plot.on("plotly_unhover", self._hovered, js_handler=hovering(self.plot.html_id, over=False))
         self.plot.on("plotly_click", self._clicked, js_handler=POINTED)
         self.plot.on("plotly_autosize", self._stream.redraw, js_handler=resized(self.plot.html_id))
         self.plot.on("plotly_relayout", self._zoomed, js_handler=ZOOMED)
@@ -98,18 +90,13 @@ class EmbeddingView:
         client = self.plot.client
         client.on_connect(self._stream.connect)
         client.on_disconnect(self._stream.disconnect)
-        client.on_delete(self._stream.disconnect)
+        client.on_delete(self._stream.close)
         if client.has_socket_connection:
             self._stream.connect()
 
     def close(self) -> None:
         """Send nothing more; for a view that leaves a page which stays."""
-        self._stream.disconnect()
-        client = self.plot.client
-        for handlers in (client.connect_handlers, client.disconnect_handlers, client.delete_handlers):
-            handlers[:] = [handler for handler in handlers if getattr(handler, "__self__", None) is not self._stream]
-
-    # What the page says ------------------------------------------------------------------------------------------------------
+        self._stream.close()
 
     def set_positions(self, positions: ArrayLike, seq: int, *, after: Indices | None = None) -> None:
         """Show a new frame as soon as the browser can; a frame older than the newest is ignored.
@@ -130,10 +117,8 @@ class EmbeddingView:
         changed = replace(self._scene, positions=places, start=start)
         if after is not None:
             changed = replace(changed, points=replace(changed.points, after=after))
-        home = grown_box(self._home, places)
-        redraw = home != self._home or (after is not None and changed.color_by == "changed")
-        self._home = home
-        self._scene = replace(changed, box=self._away or home)
+        redraw = self._camera.follow(places) or (after is not None and changed.color_by == "changed")
+        self._scene = replace(changed, box=self._camera.box)
         self._legend.show(self._scene)
         if redraw:
             self._stream.redraw()
@@ -160,8 +145,9 @@ class EmbeddingView:
         if len(changed.points) != len(scene.points):
             nowhere = np.zeros((len(changed.points), 2), np.float32)
             changed = replace(changed, positions=nowhere, start=nowhere, hidden=frozenset())
-            self._home = self._away = None
+            self._camera.forget()
             self._stream.forget()
+            self.plot.run_plot_method("react", [], layout_of(changed), CONFIG)
         self._change(changed)
         if len(changed.points) != len(scene.points):
             self._choose(NOTHING)
@@ -173,10 +159,8 @@ class EmbeddingView:
 
     def fit(self) -> None:
         """Show the whole map as it is now."""
-        self._away, self._home = None, box_of(self._scene.positions)
-        self._change(replace(self._scene, box=self._home))
-
-    # Selection ---------------------------------------------------------------------------------------------------------------
+        self._camera.fit(self._scene.positions)
+        self._change(replace(self._scene, box=self._camera.box))
 
     @property
     def selection(self) -> Indices:
@@ -220,8 +204,6 @@ class EmbeddingView:
         """Call this with the index of a point that was clicked."""
         self._on_click.append(callback)
 
-    # What the browser has seen -----------------------------------------------------------------------------------------------
-
     @property
     def drawn_seq(self) -> int:
         """Number of the newest frame that the browser has drawn; -1 before the first."""
@@ -238,8 +220,13 @@ class EmbeddingView:
         return self._stream.timings
 
     async def _draw(self, frame: Frame, whole: bool) -> None:
+        if self.plot.is_deleted:
+            self.close()
+            return
         if not self._ready:
             self._ready = bool(await self.plot.client.run_javascript(ready(self.plot.html_id), timeout=PATIENCE))
+            if not self._ready:
+                raise TimeoutError
         scene = self._scene
         if whole:
             figure = figure_of(scene)
@@ -247,12 +234,14 @@ class EmbeddingView:
         else:
             await self.plot.run_plot_method("restyle", *places_of(scene), timeout=PATIENCE)
 
-    # What a person does on it ------------------------------------------------------------------------------------------------
-
     def _lassoed(self, event: events.GenericEventArguments) -> None:
         self._stream.hold(0)
         mask, add = event.args
-        found = from_mask(mask, len(self._scene.points))
+        try:
+            found = from_mask(mask, len(self._scene.points))
+        except RequestError as error:  # a drawing of points that are no longer there
+            self._status.set_text(str(error))
+            return
         self._choose(np.union1d(self._scene.selection, found) if add else found)
 
     def _hovered(self, event: events.GenericEventArguments) -> None:
@@ -266,27 +255,23 @@ class EmbeddingView:
                 callback(index)
 
     def _zoomed(self, event: events.GenericEventArguments) -> None:
-        left, right, low, high = (float(end) for end in event.args)
-        self._away = Box((left + right) / 2, (low + high) / 2, min(right - left, high - low) / 2)
-        self._scene = replace(self._scene, box=self._away)
+        self._camera.went(event.args)
+        self._scene = replace(self._scene, box=self._camera.box)
 
     def _pressed(self, event: events.GenericEventArguments) -> None:
-        key, box = event.args, self._scene.box
-        if key == "0":
+        if event.args == "0":
             self.fit()
-        elif key == "Escape":
+        elif event.args == "Escape":
             self.clear()
-        elif key in MOVES or key in ZOOMS:
-            self._away = box.moved(*MOVES[key]) if key in MOVES else box.zoomed(ZOOMS[key])
-            self._change(replace(self._scene, box=self._away))
+        else:
+            self._camera.press(event.args)
+            self._change(replace(self._scene, box=self._camera.box))
 
     def _drag(self, drag: str) -> None:
         self._change(replace(self._scene, drag=drag))
 
     def _toggle(self, key: int) -> None:
         self._change(replace(self._scene, hidden=self._scene.hidden ^ {key}))
-
-    # -------------------------------------------------------------------------------------------------------------------------
 
     def _choose(self, selection: Indices) -> None:
         """Select; the drawing is asked for even when nothing changed, because it removes the lasso's own outline."""

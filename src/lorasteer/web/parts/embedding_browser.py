@@ -41,10 +41,23 @@ def selected(html_id: str) -> str:
 
 
 POINTED = "(event) => emit(event.points.length ? event.points[0].customdata : null)"
-"""The point under the mouse."""
+"""The point that was clicked."""
 
-LEFT = "() => emit(null)"
-"""The mouse has left a point."""
+HOVER = 50
+"""Milliseconds between two words of where the mouse is."""
+
+
+def hovering(html_id: str, *, over: bool) -> str:
+    """The mouse has come over a point, or left it. Both share a clock, so that the last word is always the true one."""
+    return f"""(event) => {{
+  const plot = document.getElementById({html_id!r});
+  plot.under = {"event.points.length ? event.points[0].customdata : null" if over else "null"};
+  plot.clock ??= setTimeout(() => {{
+    plot.clock = undefined;
+    if (plot.told !== plot.under) emit((plot.told = plot.under));
+  }}, {HOVER});
+}}"""
+
 
 ZOOMED = """(event) => {
   const ends = ["xaxis.range[0]", "xaxis.range[1]", "yaxis.range[0]", "yaxis.range[1]"].map((name) => event[name]);

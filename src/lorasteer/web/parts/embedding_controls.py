@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nicegui import ui
 
@@ -48,8 +49,18 @@ def tools(orders: Orders, drag: str) -> None:
             ui.button(text, on_click=order, color=None).props("flat dense no-caps")
 
 
+class Entry(NamedTuple):
+    """One group in the legend: the button, its symbol, its words."""
+
+    button: ui.button
+    mark: ui.label
+    words: ui.label
+
+
 class Legend:
     """Names, counts and colours of the groups; a press hides or shows one. It is text of the page, so names are never markup.
+
+    Buttons stay the same while their groups do, or a press on the keyboard would lose its place.
 
     Args:
         orders: Who is told of a press.
@@ -57,39 +68,53 @@ class Legend:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._shown: object = None
+        self._built: object = None
+        self._entries: list[Entry] = []
+        self._end: ui.label | None = None
         self._box = ui.row().classes("gap-1 w-full").style("max-height: 9rem; overflow-y: auto")
         self._box.props('role=group aria-label="Groups on the map"')
 
     def show(self, scene: Scene) -> None:
-        """Draw the legend of a scene; nothing is sent when it stays as it was."""
-        keys = [(group.key, group.name, len(group.members), group.key in scene.hidden) for group in scene.groups]
-        wanted = (scene.color_by, scene.dark, keys, round(scene.furthest, 2) if scene.color_by == MOVED else 0)
-        if wanted == self._shown:
-            return
-        self._shown = wanted
+        """Draw the legend of a scene; what stays as it was is not sent."""
+        wanted = (scene.color_by, scene.dark, [(group.key, group.name) for group in scene.groups])
+        if wanted != self._built:
+            self._build(scene)
+            self._built = wanted
+        if self._end is not None:
+            self._end.set_text(f"{scene.furthest:.2f}")
+        for entry, group in zip(self._entries, scene.groups, strict=False):
+            _update(entry, scene, group)
+
+    def _build(self, scene: Scene) -> None:
         self._box.clear()
+        self._entries, self._end = [], None
         with self._box:
             if scene.color_by == MOVED:
-                _scale(scene)
-                return
-            for group in scene.groups:
-                self._entry(scene, group)
+                self._end = _scale(scene)
+            else:
+                self._entries = [self._entry(group.key) for group in scene.groups]
 
-    def _entry(self, scene: Scene, group: Group) -> None:
-        shown = group.key not in scene.hidden
-        seen = look(scene.color_by, group.key, dark=scene.dark)
-        button = ui.button(on_click=lambda: self._orders.toggle(group.key), color=None).props("flat dense no-caps")
-        button.props(f"aria-pressed={str(shown).lower()}")
-        with button:
-            ui.label(seen.letter if shown else "○").style(f"color: {seen.color}").classes("q-mr-xs").props("aria-hidden=true")
-            ui.label(f"{group.name} ({len(group.members):,})").style("" if shown else "text-decoration: line-through")
+    def _entry(self, key: int) -> Entry:
+        with ui.button(on_click=lambda: self._orders.toggle(key), color=None).props("flat dense no-caps") as button:
+            mark = ui.label().classes("q-mr-xs").props("aria-hidden=true")
+            return Entry(button, mark, ui.label())
 
 
-def _scale(scene: Scene) -> None:
-    """Two ends of the scale of movement and what lies between."""
+def _update(entry: Entry, scene: Scene, group: Group) -> None:
+    """Count, and whether the group is shown."""
+    shown = group.key not in scene.hidden
+    seen = look(scene.color_by, group.key, dark=scene.dark)
+    entry.words.set_text(f"{group.name} ({len(group.members):,})")
+    entry.mark.set_text(seen.letter if shown else "○")
+    entry.mark.style(f"color: {seen.color}")
+    entry.words.style(f"text-decoration: {'none' if shown else 'line-through'}")
+    entry.button.props["aria-pressed"] = str(shown).lower()
+
+
+def _scale(scene: Scene) -> ui.label:
+    """Two ends of the scale of movement and what lies between; returns the words of the far end."""
     with ui.row().classes("items-center gap-2"):
         ui.label("moved 0.00")
         ends = f"{STILL[scene.dark]}, {FAR[scene.dark]}"
         ui.element("div").style(f"width: 8rem; height: .75rem; background: linear-gradient(to right, {ends})")
-        ui.label(f"{scene.furthest:.2f}")
+        return ui.label()

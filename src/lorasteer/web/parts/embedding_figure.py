@@ -156,7 +156,8 @@ class Scene:
     def moved(self) -> NDArray[np.float32]:
         """How far each point has moved, in units of the map."""
         away = self.positions - self.start
-        return np.hypot(away[:, 0], away[:, 1]).astype(np.float32)
+        far: NDArray[np.float32] = np.hypot(away[:, 0], away[:, 1]).astype(np.float32)
+        return far
 
     @property
     def furthest(self) -> float:

@@ -53,7 +53,7 @@ class Stream:
 
     def __init__(self, draw: Callable[[Frame, bool], Awaitable[None]]) -> None:
         self._draw = draw
-        self._connected = False
+        self._connected = self._closed = False
         self._waiting = False
         self._whole = True
         self._task: asyncio.Task[None] | None = None
@@ -65,6 +65,8 @@ class Stream:
 
     def put(self, frame: Frame) -> None:
         """Let this be the newest frame."""
+        if self._closed:
+            return
         self.dropped += self._waiting
         self.newest, self._waiting = frame, True
         self._go()
@@ -76,6 +78,7 @@ class Stream:
 
     def forget(self) -> None:
         """Drop all frames: other points take the place of these."""
+        self._stop()
         self.newest, self._waiting, self._whole, self.drawn_seq = None, False, True, UNSEEN
 
     def hold(self, seconds: float) -> None:
@@ -89,12 +92,21 @@ class Stream:
 
     def connect(self) -> None:
         """A browser is there. What it shows is unknown, so the first drawing is a whole one."""
-        self._connected = True
+        self._connected = not self._closed
         self.redraw()
 
     def disconnect(self) -> None:
         """The browser is gone; stop waiting for it."""
         self._connected = False
+        self._stop()
+
+    def close(self) -> None:
+        """Nobody will ever look again."""
+        self._closed = True
+        self.disconnect()
+        self.newest = None
+
+    def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             self._task = None
