@@ -45,12 +45,15 @@ class Loop(Standing):
         self.retrained = retrained
         self.stopping = threading.Event()
         self.reports: dict[int, Feedback] = {}
+        self.task: Task | None = None
+        """What is worked on, or was last."""
         self._models: dict[str, Sequence[Base]] = {}
 
     @contextlib.contextmanager
     def working(self, action: str, task: Task, why: str) -> Iterator[None]:
         """Enter the work; should it break off, the head stays where it was and the error is kept."""
         self.stopping.clear()
+        self.task = task
         plan, request = task.translation.plan, task.request.model_dump(mode="json")
         self.move(action, why=why, detail={"parent": task.parent, "request": request, "plan": plan.digest})
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from lorasteer.errors import RequestError, SessionError
 from lorasteer.records import Event, Request
@@ -15,12 +16,13 @@ from lorasteer.session.states import BUSY, BY_THE_WORK
 from lorasteer.session.steps import UNLOGGED, AnyStep, Asking
 from lorasteer.tasks.training import Progress
 from lorasteer.web import views
+from lorasteer.web.engine.chart import Chart
 from lorasteer.web.engine.findings import dialled, findings_of
 from lorasteer.web.engine.seeing import data_view, deed_of, session_view
 from lorasteer.web.engine.watching import Watch
 from lorasteer.web.house import Stale
 
-Tell = Callable[[views.SessionView | views.Progress], None]
+Tell = Callable[[views.SessionView | views.Progress | views.MapPoints | views.MapFrame], None]
 Begun = Callable[[views.SessionView], None]
 HELD = 64
 """Findings that are kept at hand."""
@@ -35,9 +37,10 @@ class Desk:
         base: Its base, as it is shown.
         name: What a person calls it.
         tell: Told how the session stands, after each event, and of training steps now and then.
+        chart: Its map.
     """
 
-    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell) -> None:
+    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell, chart: Chart) -> None:
         self.session, self.base, self.name, self._tell = session, base, name, tell
         self.player = Player(session, None, Path())
         self.data = data_view(session.bench.data)
@@ -48,7 +51,8 @@ class Desk:
         self.searching = self.giving_up = False
         self._begun: Begun = _nobody
         self._findings: dict[tuple[int, int | None], views.Findings] = {}
-        self._watch = Watch(session, tell)
+        self.chart = chart
+        self._watch = Watch(session, chart, tell)
         session.listeners.append(self._heard)
         self.view = self._look()
 
@@ -63,6 +67,12 @@ class Desk:
             by_whom = self._decided if self._decided.seq > version else self.last
             raise Stale(deed_of(by_whom), self.last.seq, version)
         self.session.check(action)
+
+    def refuse(self, facts: Mapping[str, Any]) -> None:
+        """Refuse a decision by what it is called with, before it waits for its turn. Raises as `check` and `check_step` do."""
+        if "step" in facts:
+            check_step(facts["step"])
+        self.check(facts["step"].action if "step" in facts else "goal", facts["version"])
 
     def act(self, step: AnyStep, *, version: int, actor: str, begun: Begun) -> views.SessionView:
         """Take a decision and carry it out.
@@ -83,7 +93,7 @@ class Desk:
         self, request: Request, goal: Goal, budget: Budget, *, version: int, actor: str, begun: Begun
     ) -> views.SessionView:
         """Search for a plan that reaches a goal."""
-        check_target(request)
+        check_file(request.target.ids_file)
         self.check("goal", version)
         self.found, self.searching, self.giving_up = (), True, False
         try:
@@ -143,6 +153,7 @@ class Desk:
             self.refresh()
             if self.session.state == "unlearning":
                 self._begun(self.view)
+                self._watch.begin()
         except Exception:
             logging.getLogger(__name__).exception("the session could not be shown")
 
@@ -152,8 +163,6 @@ class Desk:
             self.error = str(event.detail.get("error", ""))
         elif event.action not in BY_THE_WORK:
             self.error, self._decided = "", event
-        if self.session.state == "unlearning":
-            self._watch.begin()
 
     def _look(self) -> views.SessionView:
         return session_view(
@@ -200,15 +209,15 @@ def check_step(step: AnyStep) -> None:
     """
     if step.action in UNLOGGED:
         raise SessionError(f"{step.action!r} decides nothing, so it is no step here; ask for it by its own call.")
-    if isinstance(step, Asking) and step.ids_file is not None:
-        raise RequestError("ids_file names a file of the server, which is not read from here; give the ids themselves.")
+    if isinstance(step, Asking):
+        check_file(step.ids_file)
 
 
-def check_target(request: Request) -> None:
-    """Refuse a request that would read files of the server.
+def check_file(path: str | None) -> None:
+    """Refuse to read a file of the server for somebody outside; its lines would be told in the refusal.
 
     Raises:
-        RequestError: It names a file.
+        RequestError: A file is named.
     """
-    if request.target.ids_file is not None:
+    if path is not None:
         raise RequestError("ids_file names a file of the server, which is not read from here; give the ids themselves.")

@@ -40,6 +40,13 @@ class Keeper:
             self._link = Link(self._place, self._heard, self._ended)
         return self._link
 
+    @property
+    def pid(self) -> int:
+        """Number of the process that works among those of this machine."""
+        assert self._link is not None
+        assert self._link.process.pid is not None
+        return self._link.process.pid
+
     async def library(self) -> views.LibraryView:
         """Bases and sessions."""
         self._linked()  # it loads its libraries while a person reads

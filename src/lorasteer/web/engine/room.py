@@ -170,7 +170,8 @@ class LiveRoom:
 
     async def picture(self, number: int) -> Sequence[views.MapFrame]:
         """The pictures that were kept of an iteration's way, the settled one last, for the scrubber."""
-        return ()
+        frames: Sequence[views.MapFrame] = await self._ask("pictures", number=number)
+        return frames
 
     async def export(self, number: int, kind: Literal["adapter", "merged", "report"]) -> tuple[views.Export, Path]:
         """Write something to take away as one file."""

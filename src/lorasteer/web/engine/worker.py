@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from lorasteer.web.engine.outbox import Outbox
 if TYPE_CHECKING:
     from lorasteer.web.engine.workplace import Place, Workplace
 
-QUICK = frozenset({"picture", "find"})
+QUICK = frozenset({"picture", "pictures", "known", "find"})
 """Work that touches no model, so that it need not wait for a training."""
 TRAINING = frozenset({"act", "seek"})
 """Work that is answered as soon as a training has begun."""
@@ -73,6 +74,8 @@ class Worker:
             return
         elif message.what in QUICK:
             self._quick.submit(self._do, message)
+        elif message.what == "example" and self._now is not None and self._now.what in TRAINING:
+            self._quick.submit(self._do, replace(message, what="known"))
         else:
             self._queue(message)
 
@@ -82,9 +85,8 @@ class Worker:
         if desk is None:
             return False
         if call.what in TRAINING:
-            action = "goal" if call.what == "seek" else call.facts["step"].action
             try:
-                desk.check(action, call.facts["version"])
+                desk.refuse(call.facts)
             except LorasteerError as error:
                 self._outbox.put(Answer(call.id, error=whole(error)))
                 return True
@@ -121,13 +123,22 @@ class Worker:
     def _work(self) -> None:
         while True:
             with self._there:
-                self._there.wait_for(lambda: self._waiting)
-                call = self._now = self._waiting.popleft()
+                self._there.wait_for(lambda: self._waiting or self._place.undrawn)
+                call = self._now = self._waiting.popleft() if self._waiting else None
+            if call is None:
+                self._draw()
+                continue
             if call.run:
                 self._outbox.put(Waiting(call.run, ""))
             self._do(call)
             with self._there:
                 self._now = None
+
+    def _draw(self) -> None:
+        try:
+            self._place.draw(lambda: bool(self._waiting))
+        except Exception:  # a picture that cannot be drawn must not cost the session
+            logging.getLogger(__name__).exception("a map could not be drawn")
 
     def _do(self, call: Call) -> None:
         begun = _Once(lambda view: self._outbox.put(Answer(call.id, view)))

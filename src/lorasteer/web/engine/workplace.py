@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lorasteer.errors import Interrupted
 from lorasteer.records import Request
 from lorasteer.session import Budget, Goal, Session, Workbench, accuracy_on_test
 from lorasteer.session.demo import MODEL
@@ -16,6 +17,7 @@ from lorasteer.session.opening import open_bench, retrained_models
 from lorasteer.session.states import BUSY
 from lorasteer.session.steps import AnyStep
 from lorasteer.store import RunStore
+from lorasteer.tasks.activations import halting
 from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.training import Observer, Progress
@@ -24,10 +26,14 @@ from lorasteer.tasks.vision.models import recipe_for
 from lorasteer.tasks.vision.sources import load_data
 from lorasteer.web import views
 from lorasteer.web.engine import asking, exporting
-from lorasteer.web.engine.desk import Begun, Desk
+from lorasteer.web.engine.atlas import Atlas
+from lorasteer.web.engine.chart import Chart
+from lorasteer.web.engine.desk import Begun, Desk, check_step
 from lorasteer.web.engine.messages import Made, News, Told
 from lorasteer.web.engine.shelf import DIGITS, Shelf, id_of
 
+MAPS = "maps"
+"""Folder of pictures, beside the runs."""
 PIXELS = 2_000_000
 """Test sets of at most this many numbers are asked at once how often the base is right."""
 
@@ -56,7 +62,7 @@ class Place:
 
 @dataclass
 class Workplace:
-    """What is open. Its methods are called one at a time, but for `picture`, `find` and `held`, which touch no model.
+    """What is open. Its methods are called one at a time, but for those that `worker.QUICK` names, which touch no model.
 
     Args:
         place: Where everything lies.
@@ -66,6 +72,8 @@ class Workplace:
     place: Place
     tell: Callable[[Told], None]
     desks: dict[str, Desk] = field(default_factory=dict)
+    undrawn: list[str] = field(default_factory=list)
+    _atlas: Atlas = field(default_factory=Atlas)
     _benches: dict[Path, tuple[Workbench, float | None]] = field(default_factory=dict)
 
     @property
@@ -98,9 +106,23 @@ class Workplace:
 
     def _seat(self, session: Session, base: str, folder: Path, name: str) -> views.SessionView:
         shown = self.place.shelf.view(base, folder).model_copy(update={"accuracy": self._bench(folder)[1]})
-        desk = Desk(session, shown, name, lambda told: self.tell(News(session.id, told)))
-        self.desks[session.id] = desk
+        tell = partial(self._told, session.id)
+        chart = Chart(session, self._atlas, self.place.store / MAPS, tell)
+        desk = self.desks[session.id] = Desk(session, shown, name, tell, chart)
+        self.undrawn.append(session.id)
         return desk.view
+
+    def _told(self, run: str, told: views.SessionView | views.Progress | views.MapPoints | views.MapFrame) -> None:
+        self.tell(News(run, told))
+
+    def draw(self, halt: Callable[[], bool]) -> None:
+        """Draw the map of a session that is not drawn as it stands; what is not done when somebody waits is done later."""
+        run = self.undrawn.pop()
+        try:
+            with halting(halt):
+                self.desks[run].chart.draw()
+        except Interrupted:
+            self.undrawn.append(run)
 
     def _base_of(self, digest: str, hint: Path) -> tuple[str, Path]:
         """The base with a digest: on the shelf, or where the run says that it lay."""
@@ -139,12 +161,14 @@ class Workplace:
 
     def act(self, run: str, begun: Begun, step: AnyStep, version: int, actor: str) -> views.SessionView:
         """Take a decision."""
+        self.undrawn.append(run)
         return self.desks[run].act(step, version=version, actor=actor, begun=begun)
 
     def seek(
         self, run: str, begun: Begun, request: Request, goal: Goal, budget: Budget, version: int, actor: str
     ) -> views.SessionView:
         """Search for a plan that reaches a goal."""
+        self.undrawn.append(run)
         return self.desks[run].search(request, goal, budget, version=version, actor=actor, begun=begun)
 
     def busy_with(self, run: str) -> str:
@@ -166,6 +190,7 @@ class Workplace:
 
     def preview(self, run: str, step: AnyStep) -> views.Preview:
         """What a request would do."""
+        check_step(step)
         return asking.preview(self.desks[run].player, step)
 
     def example(self, run: str, index: int) -> views.ExampleView:
@@ -176,6 +201,15 @@ class Workplace:
     def picture(self, run: str, index: int, part: Any) -> bytes:
         """The picture of an example."""
         return asking.picture(self.desks[run].session.bench.data, index, part)
+
+    def pictures(self, run: str, number: int) -> tuple[views.MapFrame, ...]:
+        """The pictures of an iteration's way."""
+        return self.desks[run].chart.pictures(number)
+
+    def known(self, run: str, index: int) -> views.ExampleView:
+        """One example, with what is known of it without asking a model."""
+        desk = self.desks[run]
+        return asking.example(desk.session.bench.data, index, *desk.chart.answers(index))
 
     def find(self, run: str, text: str, limit: int) -> tuple[views.ExampleView, ...]:
         """Examples that words fit."""
