@@ -115,17 +115,22 @@ class PaperHouse:
 
     def __init__(self, *rooms: PaperRoom, slow: float = 0.0) -> None:
         self.rooms = {room.id: room for room in rooms}
-        self.slow, self.aside = slow, set[str]()
+        self.slow, self.aside, self.making = slow, set[str](), 0.0
+        self.bases: tuple[views.BaseView, ...] = (records.BASE, records.OTHER)
         self.begun: list[tuple[str, str, str]] = []
 
     async def library(self) -> views.LibraryView:
         kept = [room for run, room in self.rooms.items() if run not in self.aside]
         dates = [f"2026-11-{20 - place:02}T10:00:00Z" for place in range(len(kept))]
         runs = tuple(records.run(room.view, date) for room, date in zip(kept, dates, strict=True))
-        return views.LibraryView(bases=(records.BASE, records.OTHER), runs=runs)
+        first = self.bases[0].model_copy(update={"making": self.making or None})
+        return views.LibraryView(bases=(first, *self.bases[1:]), runs=runs)
 
     async def begin(self, base: str, *, name: str, actor: str) -> Room:
-        await asyncio.sleep(self.slow)
+        for part in range(int(10 * self.slow)):
+            self.making = part / (10 * self.slow)
+            await asyncio.sleep(0.1)
+        self.making = 0.0
         self.begun.append((base, name, actor))
         room = PaperRoom(records.session(f"new{len(self.begun)}", name, made=0, head=0))
         self.rooms[room.id] = room
@@ -143,7 +148,9 @@ class PaperHouse:
         self.aside.discard(run)
 
     async def adopt(self, folder: Path, name: str) -> views.BaseView:
-        return records.OTHER
+        new = records.BASE.model_copy(update={"id": f"own{len(self.bases)}", "name": name, "ready": True})
+        self.bases += (new,)
+        return new
 
     async def close(self) -> None:
         self.rooms.clear()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import mkdtemp
 
-from nicegui import ui
+from nicegui import app, ui
 
+from lorasteer.web.api import Reception, make_api
 from lorasteer.web.pages import compare, export, library
+from lorasteer.web.uploads import Uploads
 from tests.web.looks.house import filled
 
 
@@ -19,6 +23,7 @@ def paper(sessions: int = 3, slow: float = 0.0) -> None:
     """
     house = filled(sessions)
     house.slow = slow
+    app.mount("/api", make_api(Reception(house, Uploads(Path(mkdtemp())))))
     for page in (library, compare, export):
         page.register(house)
 

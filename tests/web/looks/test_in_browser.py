@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Server, axe, looked, opened, serve
+from lorasteer.tasks.base import save_base
+from tests.support.digits import small_base
+from tests.web.browser import Server, Watched, axe, looked, opened, serve
 from tests.web.looks.serve import paper
 
 Scheme = Literal["light", "dark"]
@@ -30,7 +33,7 @@ def many() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[Server]:
-    with serve(paper, sessions=0, slow=1.2) as found:
+    with serve(paper, sessions=0, slow=2.0) as found:
         yield found
 
 
@@ -141,9 +144,30 @@ def test_an_empty_library_says_what_to_do_and_begins(page: Page, empty: Server) 
     page.get_by_role("button", name="Strongly").click()
     page.get_by_label("Name (optional)").fill("No sevens")
     page.get_by_role("button", name="Begin").click()
-    expect(page.get_by_text("Training the base on digits, once: 1 s")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Training the base on digits, once: [1-9]\d%, 1 s"))).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Training of the base")).to_be_visible()
     page.wait_for_url("**/session/new1")
     expect(page.get_by_text("No sevens: 1 made, 1 in force")).to_be_visible()
+
+
+def test_a_base_of_ones_own_is_sent_checked_and_chosen(page: Page, server: Server, tmp_path: Path) -> None:
+    save_base(small_base(), tmp_path / "base")
+    packed = shutil.make_archive(str(tmp_path / "my <b>base"), "zip", tmp_path / "base")
+    sees(page, server, "/")
+    page.get_by_text("A base of your own").click()
+    page.get_by_label("Zip of a base").set_input_files(packed)
+    expect(page.get_by_text("Taken in.")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("my .*base"))).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_is_no_base_is_refused_in_one_line(watched: Watched, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "evil.zip").write_bytes(b"\x80\x04cos\nsystem\n.")
+    sees(watched.page, server, "/")
+    watched.page.get_by_text("A base of your own").click()
+    watched.page.get_by_label("Zip of a base").set_input_files(tmp_path / "evil.zip")
+    expect(watched.page.locator(".ls-upload .ls-bad")).to_contain_text("pickle")
+    assert [error for error in watched.errors if "422" in error or "400" in error]
+    watched.errors.clear()  # the browser notes every refusal on its console
 
 
 def test_what_to_forget_can_be_chosen_later(page: Page, empty: Server) -> None:

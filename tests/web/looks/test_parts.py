@@ -12,7 +12,7 @@ from lorasteer.session.feedback import ClassAccuracy
 from lorasteer.web.pages.compare import chosen
 from lorasteer.web.pages.export import missing
 from lorasteer.web.parts.beginning import about, promise, waiting
-from lorasteer.web.parts.frame import STATES, clean_name
+from lorasteer.web.parts.frame import STATES
 from lorasteer.web.parts.shelf import ORDERS, found
 from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band
 from lorasteer.web.parts.thumbnail import KINDS, accuracy_bars, counts_of, extent_of, kinds_of, map_picture, positions_of
@@ -148,6 +148,7 @@ def test_a_promise_follows_the_table_of_intensity() -> None:
 
 def test_what_is_waited_for_is_said_with_its_seconds() -> None:
     assert waiting(records.BASE, 3.2) == "Training the base on digits, once: 3 s"
+    assert waiting(records.BASE, 3.2, 0.42) == "Training the base on digits, once: 42%, 3 s"
     assert waiting(records.OTHER, 3.2) == "Opening the base: 3 s"
     assert about(records.OTHER) == "resnet18 on fashion-mnist, 3 classes, 91.1% right on test examples."
 
@@ -159,11 +160,6 @@ def test_only_tests_that_were_not_made_are_missing() -> None:
     assert "Probes" not in [name for name, _ in missing(probed)]
     unmeasured = findings.model_copy(update={"rows": (row(None, None, None).model_copy(update={"metric": "probe_accuracy"}),)})
     assert "Probes" in [name for name, _ in missing(unmeasured)]
-
-
-@pytest.mark.parametrize(("said", "name"), [("\u202eevil\u0000", "evil"), (" \n\t ", ""), ("x" * 99, "x" * 60)])
-def test_names_hold_nothing_that_cannot_be_seen(said: str, name: str) -> None:
-    assert clean_name(said) == name
 
 
 def test_every_state_has_words() -> None:

@@ -11,6 +11,7 @@ import base64
 import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ BASE = views.BaseView(
 )
 
 
+@cache
 def flat() -> np.ndarray[Any, Any]:
     """A picture of the digits on two axes, float32[n, 2]."""
     pixels = DATA.train.images.reshape(len(DATA.train), -1).astype(np.float64)

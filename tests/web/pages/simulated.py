@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from nicegui import ui
@@ -112,7 +113,7 @@ def play(story: Callable[[Seen], Awaitable[None]], room: MemoryRoom | None = Non
 
 async def _play(story: Callable[[Seen], Awaitable[None]], room: MemoryRoom | None) -> None:
     async with user_simulation() as user:
-        shown = room or MemoryRoom()
+        shown = room or MemoryRoom(id=f"run{next(_numbers)}")
         house: House = MemoryHouse({shown.id: shown})  # type: ignore[assignment]
         workbench.register(house)
         seen = Seen(user, shown)
@@ -120,6 +121,9 @@ async def _play(story: Callable[[Seen], Awaitable[None]], room: MemoryRoom | Non
             await seen.open()
             await story(seen)
         await asyncio.sleep(SETTLING)
+
+
+_numbers = count(1)  # a draft is kept by its session, so each story has a session of its own
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from nicegui import ui
 from lorasteer.errors import LorasteerError
 from lorasteer.session.steps import Go
 from lorasteer.web.house import House, Room
-from lorasteer.web.parts.frame import PAGE, Frame, frame
+from lorasteer.web.parts.frame import OPENING, PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
 from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, maps, numbers_table
 from lorasteer.web.parts.theme import words
@@ -27,7 +27,7 @@ def register(house: House) -> None:
         house: Everything that is served.
     """
 
-    @ui.page("/session/{run}/compare", **PAGE)
+    @ui.page("/session/{run}/compare", response_timeout=OPENING, **PAGE)
     async def compare(run: str, iterations: str = "") -> None:
         await _build(house, run, iterations)
 

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from lorasteer.errors import LorasteerError
 from lorasteer.web.house import House, Room
-from lorasteer.web.parts.frame import PAGE, frame
+from lorasteer.web.parts.frame import OPENING, PAGE, frame
 from lorasteer.web.parts.picks import Picks
 from lorasteer.web.parts.theme import named, words
 from lorasteer.web.views import Export, Findings, TableRow
@@ -85,7 +85,7 @@ def register(house: House) -> None:
         house: Everything that is served.
     """
 
-    @ui.page("/session/{run}/export", **PAGE)
+    @ui.page("/session/{run}/export", response_timeout=OPENING, **PAGE)
     async def export(run: str, iteration: str = "") -> None:
         await _build(house, run, iteration)
 

@@ -8,18 +8,21 @@ from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
-from lorasteer.errors import UserError
+from lorasteer.errors import LorasteerError
 from lorasteer.session.steps import Start
 from lorasteer.steer.intensity import promised
 from lorasteer.web.house import House, Room
 from lorasteer.web.parts.frame import Frame
 from lorasteer.web.parts.picks import Picks
 from lorasteer.web.parts.theme import words
+from lorasteer.web.parts.upload import Upload
 from lorasteer.web.views import BaseView
 
 INTENSITIES: Mapping[str, str] = {"0.25": "Gently", "0.5": "Clearly", "0.75": "Strongly", "1": "Fully"}
 MANY = 30
 """From so many classes on, they are chosen from a list with a search field instead of from buttons."""
+TICK = 0.5
+"""Seconds between two looks at how far the training of a base is."""
 
 
 class Beginning:
@@ -32,27 +35,40 @@ class Beginning:
     """
 
     def __init__(self, house: House, bases: tuple[BaseView, ...], top: Frame) -> None:
-        self._house, self._bases, self._top = house, {base.id: base for base in bases}, top
+        self._house, self._top = house, top
+        self._bases: dict[str, BaseView] = {}
         self._classes: tuple[str, ...] = ()
-        self._key = secrets.token_hex(8)  # of this session: a second click begins no second one
-        with ui.element("section").classes("ls-card ls-stack ls-gap-16 ls-begin").props("id=begin aria-labelledby=begin-title"):
+        with ui.element("section").classes("ls-card ls-stack ls-gap-16").props("id=begin aria-labelledby=begin-title"):
             words("h2", "New session").props("id=begin-title")
-            self._base = self._choose_base()
-            with ui.element("div").classes("ls-stack ls-gap-4") as self._what:
-                pass
+            with ui.element("div").classes("ls-stack ls-gap-4"):
+                words("h3", "1  Base model")
+                self._where = ui.element("div")
+                self._about = words("p", classes="ls-small ls-muted")
+                Upload(self._adopted)
+            self._what = ui.element("div").classes("ls-stack ls-gap-4")
             self._how = self._choose_intensity()
             self._name = ui.input("Name (optional)").props("outlined dense maxlength=80").classes("w-full")
             self._button = ui.button("Begin", on_click=self._begin).props("unelevated")
-            self._said = words("p", classes="ls-small ls-muted").props("role=status aria-live=polite")
+            self._waiting = Waiting(house)
+        self.show(bases)
+
+    def show(self, bases: tuple[BaseView, ...], chosen: str = "") -> None:
+        """Offer these bases.
+
+        Args:
+            bases: All there are.
+            chosen: Id of the one that is picked at first; the first when left out.
+        """
+        self._bases = {base.id: base for base in bases}
+        self._where.clear()
+        with self._where:
+            picked = (chosen,) if chosen in self._bases else tuple(self._bases)[:1]
+            options = {base.id: base.name for base in bases}
+            self._base = Picks("Base model", options, picked=picked, on_change=self._on_base)
         self._on_base()
 
-    def _choose_base(self) -> Picks:
-        with ui.element("div").classes("ls-stack ls-gap-4"):
-            words("h3", "1  Base model")
-            options = {base.id: base.name for base in self._bases.values()}
-            picks = Picks("Base model", options, picked=tuple(options)[:1], on_change=self._on_base)
-            self._about = words("p", classes="ls-small ls-muted")
-        return picks
+    async def _adopted(self, base: str) -> None:
+        self.show((await self._house.library()).bases, base)
 
     def _choose_intensity(self) -> Picks:
         with ui.element("div").classes("ls-stack ls-gap-4"):
@@ -99,14 +115,13 @@ class Beginning:
         if base is None:
             return
         self._button.props("loading").set_enabled(False)
-        began = time.monotonic()
-        clock = ui.timer(0.5, lambda: self._say(waiting(base, time.monotonic() - began)))
+        clock = self._waiting.begin(base)
         try:
             room = await self._house.begin(base.id, name=(self._name.value or "").strip(), actor=self._top.actor)
             await self._ask(room)
             ui.navigate.to(f"/session/{room.id}")
-        except UserError as error:
-            self._say(str(error), bad=True)
+        except LorasteerError as error:
+            self._waiting.failed(str(error))
         finally:
             clock.cancel()
             self._button.props(remove="loading").set_enabled(True)
@@ -115,11 +130,40 @@ class Beginning:
         if not self._classes:
             return
         step = Start(action="start", forget=self._classes, intensity=float(self._how.picked[0]))
-        await room.act(step, version=room.view.version, actor=self._top.actor, key=self._key)
+        await room.act(step, version=room.view.version, actor=self._top.actor, key=secrets.token_hex(8))
 
-    def _say(self, text: str, *, bad: bool = False) -> None:
-        self._said.text = text
-        self._said.classes(replace="ls-small " + ("ls-bad" if bad else "ls-muted"))
+
+class Waiting:
+    """Says what is waited for: seconds, and how much of a base's training is done.
+
+    Args:
+        house: Knows how far the training is.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house, self._since = house, 0.0
+        self._bar = ui.linear_progress(value=0.0, show_value=False, size="4px").props('aria-label="Training of the base"')
+        self._bar.set_visibility(False)
+        self._said = words("p", classes="ls-small ls-muted").props("role=status aria-live=polite")
+
+    def begin(self, base: BaseView) -> ui.timer:
+        """Say it from now on, until the timer is cancelled."""
+        self._since = time.monotonic()
+        self._said.classes(replace="ls-small ls-muted")
+        return ui.timer(TICK, lambda: self._look(base), immediate=False)
+
+    async def _look(self, base: BaseView) -> None:
+        known = {} if base.ready else {one.id: one.making for one in (await self._house.library()).bases}
+        done = known.get(base.id)
+        self._bar.set_visibility(done is not None)
+        self._bar.value = done or 0.0
+        self._said.text = waiting(base, time.monotonic() - self._since, done)
+
+    def failed(self, why: str) -> None:
+        """Say why it broke off."""
+        self._bar.set_visibility(False)
+        self._said.text = why
+        self._said.classes(replace="ls-small ls-bad")
 
 
 def about(base: BaseView) -> str:
@@ -148,12 +192,15 @@ def promise(intensity: float) -> str:
     return f"Intensity {intensity:g}: aims at {aim} that the base has on it."
 
 
-def waiting(base: BaseView, seconds: float) -> str:
+def waiting(base: BaseView, seconds: float, done: float | None = None) -> str:
     """What is waited for while a session is begun.
 
     Args:
         base: The base it is begun on.
         seconds: How long it has taken so far.
+        done: How much of the base's training is done; None where none runs, or nothing is known of it.
     """
-    what = "Opening the base" if base.ready else f"Training the base on {base.data}, once"
-    return f"{what}: {seconds:.0f} s"
+    if base.ready:
+        return f"Opening the base: {seconds:.0f} s"
+    share = "" if done is None else f"{done:.0%}, "
+    return f"Training the base on {base.data}, once: {share}{seconds:.0f} s"

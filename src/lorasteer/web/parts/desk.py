@@ -24,6 +24,16 @@ _log = logging.getLogger(__name__)
 
 PAUSE = 0.25
 """Seconds without a change of the draft before its plan is asked for."""
+KEPT = 500
+"""Drafts that are remembered, so that a page that is loaded anew has lost nothing."""
+_DRAFTS: dict[tuple[str, str], Draft] = {}  # by session and actor, the one that was changed last at the end
+
+
+def _keep(run: str, actor: str, draft: Draft) -> None:
+    _DRAFTS.pop((run, actor), None)
+    _DRAFTS[run, actor] = draft
+    while len(_DRAFTS) > KEPT:
+        del _DRAFTS[next(iter(_DRAFTS))]
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ class Desk:
     def __init__(self, room: Room, actor: Callable[[], str]) -> None:
         self.room, self.actor = room, actor
         self.view: SessionView = room.view
-        self.draft = Draft.of(self._request())
+        self.draft = _DRAFTS.get((room.id, actor())) or Draft.of(self._request())
         self.looking: Looking = Looking(None)
         self.selected = Selected((), ())
         self.marked = Marked(())
@@ -191,6 +201,7 @@ class Desk:
     def put(self, draft: Draft) -> None:
         """Let this be the draft."""
         self.draft = draft
+        _keep(self.room.id, self.actor(), draft)
         self.tell(draft)
         self.plan_soon()
 

@@ -9,8 +9,6 @@ A page is built inside of it:
 
 from __future__ import annotations
 
-import getpass
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +16,7 @@ from urllib.parse import unquote
 
 from nicegui import ui
 
+from lorasteer.web.actors import LONGEST, clean_actor, system_user
 from lorasteer.web.parts import theme
 from lorasteer.web.parts.theme import Look, named, words
 from lorasteer.web.parts.toast import Undo, toast
@@ -33,7 +32,8 @@ STATES: Mapping[str, tuple[str, str]] = {
 ACTOR_COOKIE = "lorasteer-actor"
 PAGE: Mapping[str, Any] = {"language": "en-US", "dark": None, "reconnect_timeout": 30}
 """What every `ui.page` is given: the language for screen readers, the look of the system, time to come back."""
-_NAME_LENGTH = 60
+OPENING = 60.0
+"""Seconds that a page may take until it is there, because its session may have to be opened first."""
 _BRAND = (
     '<svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="var(--ls-accent)" stroke-width="2" stroke-linecap="round">'
     '<path d="M4 18a9 9 0 0 1 16 0"/><path d="M12 18 16.5 9"/>'
@@ -99,10 +99,10 @@ class Frame:
         with ui.button(self.actor, icon="person_outline", color=None).props("flat").classes("ls-who") as button:
             named(button.props("aria-haspopup=dialog"), f"You act as {self.actor}; change your name")
             with ui.menu().props('role="dialog" aria-label="Your name"') as menu, ui.element("div").classes("ls-stack q-pa-md"):
-                field = ui.input("Your name in the log", value=self.actor).props(f"outlined dense maxlength={_NAME_LENGTH}")
+                field = ui.input("Your name in the log", value=self.actor).props(f"outlined dense maxlength={LONGEST}")
 
                 def keep() -> None:
-                    self.actor = clean_name(field.value or "") or _system_user()
+                    self.actor = clean_actor(field.value or "") or system_user()
                     button.text = self.actor
                     named(button, f"You act as {self.actor}; change your name")
                     remember(ACTOR_COOKIE, self.actor)
@@ -143,18 +143,7 @@ def frame(
 def actor_of_browser() -> str:
     """The name that was given in this browser, or the user of this machine."""
     said = ui.context.client.request.cookies.get(ACTOR_COOKIE, "")
-    return clean_name(unquote(said)) or _system_user()
-
-
-def clean_name(said: str) -> str:
-    r"""A name on one line, without characters that cannot be seen.
-
-    Example:
-        >>> clean_name("  Ada\n\x00 Lovelace ")
-        'Ada Lovelace'
-    """
-    seen = "".join(" " if sign.isspace() else sign for sign in said if sign.isspace() or unicodedata.category(sign)[0] != "C")
-    return " ".join(seen.split())[:_NAME_LENGTH]
+    return clean_actor(unquote(said)) or system_user()
 
 
 def remember(cookie: str, value: str) -> None:
@@ -165,13 +154,6 @@ def remember(cookie: str, value: str) -> None:
 def _quoted(value: str) -> str:
     """A text in ASCII letters and percent signs, which can do nothing inside of a script."""
     return "".join(f"%{byte:02X}" for byte in value.encode())
-
-
-def _system_user() -> str:
-    try:
-        return clean_name(getpass.getuser()) or "somebody"
-    except (KeyError, OSError):  # a container whose user has no name
-        return "somebody"
 
 
 def _place(name: str, place: Mapping[str, str]) -> None:

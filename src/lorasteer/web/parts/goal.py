@@ -8,6 +8,7 @@ from lorasteer.session.goal import Goal
 from lorasteer.session.states import MEANINGS
 from lorasteer.web.parts.controls import Panel, ask_browser, button, named
 from lorasteer.web.parts.desk import Busy, Desk, Problem
+from lorasteer.web.parts.markup import drawn, joined, show, tag
 from lorasteer.web.views import SessionView
 
 
@@ -24,9 +25,17 @@ class GoalPart:
                 self._seconds = _number("time", 60, "s")
                 self._tries = _number("tries", 8, "")
             self._search = button("Search for a plan", self.search, kind="plain", title=MEANINGS["goal"])
+            self._found = drawn().classes("wb-because").props("role=status aria-live=polite")
         self.panel.say("off")
-        desk.on(SessionView, lambda _: self._enable())
+        desk.on(SessionView, lambda _: self._draw())
         desk.on(Busy, lambda _: self._enable())
+        self._draw()
+
+    def _draw(self) -> None:
+        found = self.desk.view.found
+        show(self._found, tag("ul", *(tag("li", words) for words in found)) if found else joined(()))
+        if found and self.desk.view.state == "reviewing":
+            self.panel.say("searched")
         self._enable()
 
     def _enable(self) -> None:

@@ -31,16 +31,20 @@ class Headline:
         for name, metrics in CURVES:
             row = first(found.rows if found else (), metrics)
             moving = getattr(live, name) if live else None
-            now = f"{moving:.1%}" if moving is not None else row.now if row else _base(self.desk, name)
-            about = "on the points of the map, now" if moving is not None else f"base {row.base}" if row else "base"
+            now = f"{moving:.1%}" if moving is not None else _short(row) if row else _base(self.desk, name)
+            about = "live" if moving is not None else f"base {_base(self.desk, name)}" if row else "base"
             tiles.append(_tile(name, now, about))
         show(self._place, joined(tiles))
 
 
 def first(rows: Sequence[TableRow], metrics: Sequence[str]) -> TableRow | None:
     """The first of some metrics that the table has a number for."""
-    known = {row.metric: row for row in rows if row.value is not None}
+    known = {row.metric.replace(" ", "_"): row for row in rows if row.value is not None}
     return next((known[name] for name in metrics if name in known), None)
+
+
+def _short(row: TableRow) -> str:
+    return row.now if row.value is None or row.unit != "share" else f"{row.value:.1%}"
 
 
 def _base(desk: Desk, name: str) -> str:
@@ -52,5 +56,6 @@ def _base(desk: Desk, name: str) -> str:
 
 
 def _tile(name: str, value: str, about: str) -> Markup:
-    label, number = tag("div", WORDS[name], class_="wb-tile-name"), tag("div", value, class_="wb-tile-value")
-    return tag("div", label, number, tag("div", about, class_="wb-tile-about"), class_=f"wb-tile wb-is-{name}")
+    label, number = tag("div", WORDS[name], class_="wb-tile-name"), tag("b", value, class_="wb-tile-value")
+    line = tag("div", number, " ", tag("span", about, class_="wb-tile-about"))
+    return tag("div", label, line, class_=f"wb-tile wb-is-{name}")

@@ -89,6 +89,8 @@ class MapPart:
     # News --------------------------------------------------------------------------------------------------------------------
 
     def _take_points(self, news: MapPoints) -> None:
+        if self._points is not None and self._points.serial == news.serial:
+            return
         same = self._points is not None and len(self._points.index) == len(news.index)
         self._points, self._frames = news, ()
         points = self._as_points(news, None)

@@ -25,7 +25,7 @@ class NumbersPart:
         self.desk = desk
         with ui.element("div").classes("wb-looking") as self._banner:
             self._looking = ui.label().props("role=status aria-live=polite")
-            button("Back to the head", lambda: desk.look(None), kind="plain", title="Show the iteration in force again (Escape)")
+            button("Back to head", lambda: desk.look(None), kind="plain", title="Show the iteration in force again (Escape)")
         self._table = drawn().classes("wb-table-box")
         self._words = drawn().classes("wb-words").props("role=status aria-live=polite")
         desk.on(SessionView, lambda _: self._draw())

@@ -12,9 +12,9 @@ from lorasteer.web.parts.desk import Busy, Desk, Marked, Problem
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
 from lorasteer.web.views import Node, SessionView
 
-COLUMN, LANE = 176, 60
+COLUMN, LANE = 196, 60
 """Distance of two iterations beside and below each other, in CSS pixels."""
-WIDE, HIGH = 152, 50
+WIDE, HIGH = 172, 50
 """Size of one."""
 PRESSED = "(e) => { if (e.key.startsWith('Arrow') || e.key === 'm') { e.preventDefault(); emit(e.key); } }"
 
