@@ -65,11 +65,11 @@ def findings(number: int, before: int | None = None, strength: float = 1.0) -> F
     words = (f"since {'the base' if not compared else f'iteration {compared}'}: forget accuracy fell to {LEFT[number]:.1%}.",)
     classes = tuple(_class(place, number, compared) for place in range(10))
     rows = (
-        _row("forget_accuracy", "forget accuracy → retrained", LEFT, number, compared, (0.0, 0.03), n=144),
-        _row("retain_test_accuracy", "retain test accuracy ↑", KEPT, number, compared, (0.955, 0.975), n=323),
-        _row("mia_auc", "mia auc → 0.5", (0.61, 0.57, 0.512, 0.44), number, compared, (0.5, 0.5), unit="auc", n=180),
+        _row("forget accuracy", "forget accuracy → retrained", LEFT, number, compared, (0.0, 0.03), n=144),
+        _row("retain test accuracy", "retain test accuracy ↑", KEPT, number, compared, (0.955, 0.975), n=323),
+        _row("mia auc", "mia auc → 0.5", (0.61, 0.57, 0.512, 0.44), number, compared, (0.5, 0.5), unit="auc", n=180),
         _row(
-            "kl_to_retrained_forget",
+            "kl to retrained forget",
             "kl to retrained forget ↓",
             (4.1, 1.9, 0.31, 0.92),
             number,
@@ -108,7 +108,7 @@ def _row(
         metric=metric, name=name, unit=unit, better="higher" if "retain" in metric else "lower", base=text(values[0]), parent="",
         now=text(values[number]), retrained=text(sum(band) / 2) + " ± " + text(0.01) if band else "", value=values[number],
         arrow="" if not counts else "▲" if change > 0 else "▼", good=(change > 0) == ("retain" in metric) if counts else None,
-        low=low, high=high, n=n, help=f"What {metric.replace('_', ' ')} means.",
+        low=low, high=high, n=n, help=f"What {metric} means.",
     )  # fmt: skip
 
 

@@ -212,7 +212,7 @@ def test_nothing_to_compare_and_no_such_session_are_said(page: Page, server: Ser
 
 def test_a_session_without_a_map_says_so(page: Page, server: Server) -> None:
     sees(page, server, "/session/r3/compare?iterations=0,1")
-    expect(page.get_by_text("No map of this iteration was kept.").first).to_be_visible()
+    expect(page.get_by_text("No map of these iterations was kept").first).to_be_visible()
 
 
 def test_what_is_taken_away_is_prepared_and_downloaded(page: Page, server: Server, tmp_path: Path) -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from lorasteer.evaluation import METRICS
+from lorasteer.export import export_adapter, export_merged
 from lorasteer.records import Better
 from lorasteer.session.feedback import ClassAccuracy
+from lorasteer.tasks.base import save_base
+from lorasteer.tasks.outputs import logits_of
 from lorasteer.web.pages.compare import chosen
-from lorasteer.web.pages.export import missing
+from lorasteer.web.pages.export import OFFERS, SHOWN_BY, missing
 from lorasteer.web.parts.beginning import about, promise, waiting
 from lorasteer.web.parts.frame import STATES
 from lorasteer.web.parts.shelf import ORDERS, found
-from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band
+from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band, settings
 from lorasteer.web.parts.thumbnail import KINDS, accuracy_bars, counts_of, extent_of, kinds_of, map_picture, positions_of
 from lorasteer.web.views import MapFrame, MapPoints, RunView, TableRow
+from tests.support.digits import forgotten, small_base
 from tests.web.looks import records
 from tests.web.looks.house import filled
 
@@ -52,8 +59,8 @@ def test_orders_put_what_has_no_number_last() -> None:
 def test_a_band_has_two_ends_or_one() -> None:
     assert [in_band(row(value, 0.1, 0.2)) for value in (0.1, 0.15, 0.21, None)] == [True, True, False, None]
     assert [in_band(row(0.5, None, None)), in_band(row(0.5, None, 0.4)), in_band(row(0.5, 0.4, None))] == [None, False, True]
-    ends = [(0.1, 0.2), (None, 0.2), (0.0, None), (0.5, 0.5), (None, None)]
-    said = ["10.0% to 20.0%", "20.0% or less", "0.0% or more", "50.0%", "n/a"]
+    ends = [(0.1, 0.2), (None, 0.2), (0.0, 0.2), (0.0, None), (0.5, 0.5), (None, None)]
+    said = ["10.0% to 20.0%", "20.0% or less", "20.0% or less", "0.0% or more", "50.0%", "n/a"]
     assert [band_words(row(0.1, low, high)) for low, high in ends] == said
     assert band_words(row(0.5, 0.5, 0.5, unit="auc")) == "0.5"
 
@@ -77,7 +84,8 @@ def test_a_class_measured_in_one_iteration_only_has_no_number_in_the_other() -> 
 
 def test_what_was_asked_names_every_setting() -> None:
     facts = asked(records.node(3))
-    assert {"forget": "7", "intensity": "0.75", "learning rate": "0.0007", "after": "iteration 2"}.items() <= facts.items()
+    assert {"forget": "7", "intensity": "0.75", "after": "iteration 2"}.items() <= facts.items()
+    assert settings(records.node(3)) == {"rank": "8", "epochs": "15", "learning rate": "0.0007"}
     assert asked(records.node(0)) == {"action": "base", "after": "–", "strength": "1", "why": "–"}
 
 
@@ -153,12 +161,16 @@ def test_what_is_waited_for_is_said_with_its_seconds() -> None:
     assert about(records.OTHER) == "resnet18 on fashion-mnist, 3 classes, 91.1% right on test examples."
 
 
+def test_every_measurement_that_is_spoken_of_exists() -> None:
+    assert set(SHOWN_BY) <= {name.replace("-", " ") for name in METRICS.names()}
+
+
 def test_only_tests_that_were_not_made_are_missing() -> None:
     findings = records.findings(1)
     assert [name for name, _ in missing(findings)] == ["Relearning", "Probes", "Stronger attacks", "Compression"]
-    probed = findings.model_copy(update={"rows": (row(0.3, None, None).model_copy(update={"metric": "probe_accuracy"}),)})
+    probed = findings.model_copy(update={"rows": (row(0.3, None, None).model_copy(update={"metric": "probe accuracy"}),)})
     assert "Probes" not in [name for name, _ in missing(probed)]
-    unmeasured = findings.model_copy(update={"rows": (row(None, None, None).model_copy(update={"metric": "probe_accuracy"}),)})
+    unmeasured = findings.model_copy(update={"rows": (row(None, None, None).model_copy(update={"metric": "probe accuracy"}),)})
     assert "Probes" in [name for name, _ in missing(unmeasured)]
 
 
@@ -175,3 +187,19 @@ def test_the_paper_house_keeps_the_contract() -> None:
     room: Room = filled().rooms["r1"]
     assert room.id == "r1"
     assert house is not None
+
+
+def test_the_lines_that_are_copied_load_what_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = forgotten().change
+    save_base(small_base(), tmp_path / "base")
+    export_adapter(change, tmp_path / "adapter")
+    export_merged(change, small_base(), tmp_path / "merged")
+    monkeypatch.chdir(tmp_path)
+    pixels = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    said = []
+    for form in ("adapter", "merged"):
+        known: dict[str, torch.nn.Module] = {}
+        exec(OFFERS[form].code, known)
+        with torch.no_grad():
+            said.append(logits_of(known["model"](pixels)))
+    assert torch.allclose(said[0], said[1], atol=1e-5)

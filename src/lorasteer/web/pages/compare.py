@@ -111,7 +111,8 @@ class Comparison:
                 asked_table(sides)
         with _section("In words"):
             for side in sides:
-                _words(side)
+                if side.node.number:
+                    _words(side)
 
     def _ways_on(self, sides: Sequence[Side]) -> None:
         with ui.element("div").classes("ls-row ls-wrap"):
@@ -164,7 +165,7 @@ def _words(side: Side) -> None:
     with ui.element("div").classes("ls-stack ls-gap-4"):
         words("h3", called(side.node.number).capitalize())
         for line in side.findings.words or side.node.words or ("n/a",):
-            words("p", line)
+            words("p", line[:1].upper() + line[1:])
 
 
 def _label(number: int, text: str) -> str:

@@ -42,7 +42,7 @@ OFFERS: Mapping[Form, Offer] = {
         "The few numbers that were learnt, as stock PEFT reads them. They lie beside the base, which stays as it was.",
         "An adapter can be switched off: whoever has it and the base has everything that was forgotten. "
         "Give it away only where the base may be known.",
-        "from lorasteer.tasks.vision.classifier import load_base\nfrom peft import PeftModel\n\n"
+        "from lorasteer import load_base\nfrom peft import PeftModel\n\n"
         '# "base" is the folder of the base, "adapter" the unpacked file\n'
         'model = PeftModel.from_pretrained(load_base("base").view(), "adapter").eval()',
     ),
@@ -50,7 +50,7 @@ OFFERS: Mapping[Form, Offer] = {
         "Merged model",
         "The whole model with the change put into its weights: a base of its own, without an adapter to take off.",
         "Who has the old base too can subtract one from the other. Keep the old base where it was.",
-        'from lorasteer.tasks.vision.classifier import load_base\n\n'
+        'from lorasteer import load_base\n\n'
         '# "merged" is the unpacked file\nmodel = load_base("merged").view()',
     ),
     "report": Offer(
@@ -62,11 +62,11 @@ OFFERS: Mapping[Form, Offer] = {
 }  # fmt: skip
 """What can be taken away, in the order it is offered."""
 SHOWN_BY: Mapping[str, str] = {
-    "forget_accuracy": "whether examples of the forget set are still recognised",
-    "forget_test_accuracy": "whether unseen examples of the target are still recognised",
-    "retain_test_accuracy": "what is still known of everything else",
-    "mia_auc": "whether examples of the forget set can be told from unseen ones by the confidence in them",
-    "kl_to_retrained_forget": "how far the answers are from those of a model that never saw the forget set",
+    "forget accuracy": "whether examples of the forget set are still recognised",
+    "forget test accuracy": "whether unseen examples of the target are still recognised",
+    "retain test accuracy": "what is still known of everything else",
+    "mia auc": "whether examples of the forget set can be told from unseen ones by the confidence in them",
+    "kl to retrained forget": "how far the answers are from those of a model that never saw the forget set",
 }
 """What each measurement speaks of."""
 TESTS = (
@@ -184,7 +184,7 @@ class Taking:
             self._offer_download(made, path)
 
     def _offer_download(self, made: Export, path: Path) -> None:
-        self._said.text = made.words
+        self._said.text = made.words[:1].upper() + made.words[1:]
         with self._result:
             button = ui.button("Download", icon="download", on_click=lambda: ui.download.file(path, made.file)).props("outline")
             named(button, f"Download {made.file}, {size(made.bytes)}")

@@ -36,7 +36,7 @@ async def _build(house: House) -> None:
             return
         with top.tools:
             ui.link("New session", "#begin").classes("ls-jump")
-        with ui.element("div").classes("ls-library" if view.runs else "ls-library ls-is-new"):
+        with ui.element("div").classes("ls-library"):
             shelf = Shelf(house, top)
             with ui.element("aside").props('aria-label="New session"'):
                 Beginning(house, view.bases, top)

@@ -40,12 +40,12 @@ class Beginning:
         self._classes: tuple[str, ...] = ()
         with ui.element("section").classes("ls-card ls-stack ls-gap-16").props("id=begin aria-labelledby=begin-title"):
             words("h2", "New session").props("id=begin-title")
-            with ui.element("div").classes("ls-stack ls-gap-4"):
+            with ui.element("div").classes("ls-stack"):
                 words("h3", "1  Base model")
                 self._where = ui.element("div")
                 self._about = words("p", classes="ls-small ls-muted")
                 Upload(self._adopted)
-            self._what = ui.element("div").classes("ls-stack ls-gap-4")
+            self._what = ui.element("div").classes("ls-stack")
             self._how = self._choose_intensity()
             self._name = ui.input("Name (optional)").props("outlined dense maxlength=80").classes("w-full")
             self._button = ui.button("Begin", on_click=self._begin).props("unelevated")
@@ -71,7 +71,7 @@ class Beginning:
         self.show((await self._house.library()).bases, base)
 
     def _choose_intensity(self) -> Picks:
-        with ui.element("div").classes("ls-stack ls-gap-4"):
+        with ui.element("div").classes("ls-stack"):
             words("h3", "3  How strongly")
             picks = Picks("How strongly", INTENSITIES, picked=("0.5",), on_change=self._on_intensity)
             self._promise = words("p", classes="ls-small ls-muted")

@@ -14,6 +14,7 @@ from lorasteer.web.views import Findings, MapFrame, MapPoints, Node, SessionView
 
 CLASSES = 20
 """How many classes are shown at once: those of the target, then those that differ most."""
+NO_MAP = "No map of these iterations was kept; the workbench draws one while it unlearns."
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,28 @@ def asked(node: Node) -> dict[str, str]:
     Args:
         node: The iteration.
     """
-    request, plan = node.request, node.plan
+    request = node.request
     facts = {"action": node.action, "after": "–" if node.parent is None else called(node.parent)}
     if request is not None:
         direction = request.direction
         facts |= {"forget": target_words(request.target), "intensity": f"{request.intensity:g}"}
         facts |= {"direction": "–" if direction is None else direction.attribute or "by examples", "method": request.method}
-    facts |= {"strength": f"{node.strength:g}", "why": node.note or "–"}
-    return facts | {name.replace("_", " "): str(value) for name, value in (plan.settings if plan else {}).items()}
+    return facts | {"strength": f"{node.strength:g}", "why": node.note or "–"}
+
+
+def settings(node: Node) -> dict[str, str]:
+    """The settings that an iteration was made with, in words.
+
+    Args:
+        node: The iteration.
+    """
+    return {name.replace("_", " "): _setting(value) for name, value in (node.plan.settings if node.plan else {}).items()}
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "–"
+    return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
 def target_words(target: Target) -> str:
@@ -67,21 +82,34 @@ def called(number: int) -> str:
 
 
 def asked_table(sides: Sequence[Side]) -> None:
-    """Draw what was asked; a row whose values differ says so.
+    """Draw what was asked; of the settings those that differ.
 
     Args:
-        sides: The iterations.
+        sides: The iterations; of the base nothing was asked.
     """
-    facts = [asked(side.node) for side in sides]
-    names = list(dict.fromkeys(name for one in facts for name in one))
-    with _table("What was asked", [called(side.node.number) for side in sides]):
-        for name in names:
-            values = [one.get(name, "–") for one in facts]
-            differs = len(set(values)) > 1
-            with ui.element("tr").classes("ls-differs" if differs else "ls-same"):
-                words("th", name).props("scope=row")
-                for value in values:
-                    words("td", value)
+    nodes = [side.node for side in sides if side.node.number]
+    made = [settings(node) for node in nodes]
+    names = list(dict.fromkeys(name for one in made for name in one))
+    differing = [name for name in names if len({one.get(name, "–") for one in made}) > 1]
+    with _table("What was asked", [called(node.number) for node in nodes], "ls-words"):
+        for fact in asked(nodes[0]):
+            _fact(fact, [asked(node).get(fact, "–") for node in nodes])
+        for name in differing:
+            _fact(name, [one.get(name, "–") for one in made])
+    if alike := len(names) - len(differing):
+        words("p", f"{alike} settings are the same in all of them." if len(nodes) > 1 else "", "ls-small ls-muted")
+
+
+def _fact(name: str, values: Sequence[str]) -> None:
+    with ui.element("tr").classes("ls-differs" if len(set(values)) > 1 else "ls-same"):
+        words("th", name).props("scope=row")
+        for value in values:
+            words("td", value)
+
+
+def with_base(sides: Sequence[Side]) -> bool:
+    """Whether the base needs a column of its own: it has one where it is compared."""
+    return all(side.node.number for side in sides)
 
 
 def numbers_table(sides: Sequence[Side]) -> None:
@@ -90,16 +118,23 @@ def numbers_table(sides: Sequence[Side]) -> None:
     Args:
         sides: The iterations; differences are those from the first.
     """
-    rows: dict[str, TableRow] = {row.metric: row for side in sides for row in side.findings.rows}
-    with _table("What was measured", ["base", *(called(side.node.number) for side in sides), "retrained ± floor", "aim"]):
-        for metric, row in rows.items():
+    rows: dict[str, list[TableRow]] = {}
+    for side in sides:
+        for row in side.findings.rows:
+            rows.setdefault(row.metric, []).append(row)
+    own = with_base(sides)
+    columns = [*(["base"] if own else []), *(called(side.node.number) for side in sides), "retrained ± floor", "aim"]
+    with _table("What was measured", columns):
+        for metric, known in rows.items():
+            row = known[-1]
             with ui.element("tr"):
                 words("th", row.name).props("scope=row").tooltip(row.help or row.name)
-                words("td", row.base)
+                if own:
+                    words("td", row.base)
                 for side in sides:
                     _value(next((one for one in side.findings.rows if one.metric == metric), None))
                 words("td", row.retrained or "n/a", "ls-muted")
-                words("td", band_words(row), "ls-muted")
+                words("td", " / ".join(dict.fromkeys(map(band_words, known))), "ls-muted")  # each plan has an aim of its own
 
 
 def _value(row: TableRow | None) -> None:
@@ -146,6 +181,8 @@ def band_words(row: TableRow) -> str:
         return "n/a"
     if low == high:
         return str(low)
+    if row.low == 0:
+        return f"{high} or less" if high else f"{low} or more"
     return f"{low} to {high}" if low and high else f"{high} or less" if high else f"{low} or more"
 
 
@@ -196,15 +233,15 @@ def class_table(sides: Sequence[Side]) -> None:
     Args:
         sides: The iterations.
     """
-    rows = class_rows(sides)
-    with _table("Accuracy by class", ["base", *(called(side.node.number) for side in sides)]):
+    rows, own = class_rows(sides), with_base(sides)
+    with _table("Accuracy by class", [*(["base"] if own else []), *(called(side.node.number) for side in sides)]):
         for row in rows[:CLASSES]:
             with ui.element("tr"):
                 with ui.element("th").props("scope=row"):
                     words("span", row.name)
                     if row.target:
                         words("span", "to forget", "ls-chip ls-small ls-tag")
-                for value in (row.base, *row.values):
+                for value in (*([row.base] if own else []), *row.values):
                     _bar(value, "forget" if row.target else "retain")
     if len(rows) > CLASSES:
         words("p", f"{len(rows) - CLASSES} more classes differ less.", "ls-small ls-muted")
@@ -226,6 +263,9 @@ def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> 
         view: The session, for how many classes there are.
     """
     fitting = {} if points is None else dict(_frames(sides, points.serial))
+    if not fitting:
+        words("p", NO_MAP, "ls-muted")
+        return
     extent = extent_of(list(fitting.values()))
     with ui.element("div").classes("ls-sides"):
         for side in sides:
@@ -236,7 +276,7 @@ def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> 
                     ui.html(picture, sanitize=False)
                     words("figcaption", f"{called(number)}: {_trust(fitting[number])}", "ls-small ls-muted")
                 else:
-                    words("p", "No map of this iteration was kept.", "ls-map ls-empty")
+                    words("p", "No map of it was kept.", "ls-map ls-empty")
                     words("figcaption", called(number), "ls-small ls-muted")
     _legend()
 
@@ -267,11 +307,11 @@ def _legend() -> None:
                 words("span", kind.name)
 
 
-def _table(title: str, columns: Sequence[str]) -> ui.element:
+def _table(title: str, columns: Sequence[str], kind: str = "") -> ui.element:
     """A table with a heading row; rows go into what is returned."""
     with ui.element("div").classes("ls-scroll").props("tabindex=0 role=region") as region:
         region.props["aria-label"] = title
-        with ui.element("table").classes("ls-table"):
+        with ui.element("table").classes(f"ls-table {kind}"):
             words("caption", title, "ls-hidden")
             with ui.element("thead"), ui.element("tr"):
                 words("th", "").props("scope=col").props["aria-label"] = "name"

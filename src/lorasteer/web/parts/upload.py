@@ -9,7 +9,7 @@ from nicegui import events, ui
 from lorasteer.web.parts.theme import named, words
 
 SUMMARY = "A base of your own"
-HELP = "A zip of the folder that `lorasteer train` wrote (base.json, model.safetensors). It is checked and copied, never run."
+HELP = "A zip of the folder that “lorasteer train” wrote (base.json, model.safetensors). It is checked and copied, never run."
 
 
 class Upload:
