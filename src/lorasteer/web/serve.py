@@ -47,7 +47,7 @@ class Serving:
         port: Port that must be free, 0 for any; None takes 8421 or the next that is free.
         browser: Open the browser.
         session: Run to open at; empty opens the library.
-        begin: Begin a session on the first base when there is none yet, and open at it.
+        begin: Begin a session on the first base that is ready when there is none yet, and open at it.
         leashed: End when the standard input does.
     """
 
@@ -137,9 +137,10 @@ async def _first_page(house: House, wanted: Serving) -> str:
     if not wanted.begin:
         return "/"
     library = await house.library()
-    if library.runs or not library.bases:
+    ready = [base for base in library.bases if base.ready]  # nobody should wait for a training before there is an address
+    if library.runs or not ready:
         return "/"
-    room = await house.begin(library.bases[0].id, name="demo", actor=system_user())
+    room = await house.begin(ready[0].id, name="demo", actor=system_user())
     return f"/session/{room.id}"
 
 
