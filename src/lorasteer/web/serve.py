@@ -72,7 +72,6 @@ def serve(wanted: Serving, tell: Tell) -> None:
 
     Raises:
         SessionError: The port is taken, or another machine could come in without a token.
-        StoreError: Another process writes to the store.
     """
     with contextlib.closing(listening(wanted.host, wanted.port)) as taken:
         rules = Rules(wanted.host, taken.getsockname()[1], Tokens.from_environment())
@@ -88,11 +87,14 @@ async def _serve(wanted: Serving, rules: Rules, taken: socket, tell: Tell) -> No
 
     async def opened() -> None:
         path = await _first_page(house, wanted)
-        url = rules.tokens.open_url(rules.host, rules.port, path)
-        tell(url, rules.port)
+
+        def fresh() -> str:
+            return rules.tokens.open_url(rules.host, rules.port, path)
+
+        tell(fresh(), rules.port)
         if wanted.browser:
-            _open_browser(rules.tokens.open_url(rules.host, rules.port, path))
-        _listen_to_input(server, wanted, lambda: tell(rules.tokens.open_url(rules.host, rules.port), rules.port))
+            _open_browser(fresh())
+        _listen_to_input(server, wanted, lambda: tell(fresh(), rules.port))
 
     options = uvicorn_options(rules)
     config = uvicorn.Config(
