@@ -132,14 +132,19 @@ def steered(page: Page, origin: str) -> str:
 
 
 def _settled(page: Page, origin: str, run: str) -> Any:
-    """The session once it waits for a person."""
+    """The session once it waits for a person and its map is still."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         view = _ask(page, origin, "GET", f"/sessions/{run}")
-        if view["state"] in ("reviewing", "closed"):
+        frame = _ask(page, origin, "GET", f"/sessions/{run}/map")["frame"]
+        if view["state"] == "reviewing" and frame and _is_of(frame, view["head"]):
             return view
         time.sleep(0.5)
     raise SystemExit(f"the session did not come to rest within {PATIENCE:.0f} seconds.")
+
+
+def _is_of(frame: Mapping[str, Any], number: int) -> bool:
+    return frame["number"] == number and frame["step"] is None and frame["status"] in ("settled", "differs")
 
 
 def _ask(page: Page, origin: str, method: str, path: str, body: Any = None) -> Any:

@@ -20,7 +20,7 @@ from lorasteer.web.pages.export import OFFERS, SHOWN_BY, missing
 from lorasteer.web.parts.beginning import about, promise, waiting
 from lorasteer.web.parts.frame import STATES
 from lorasteer.web.parts.shelf import ORDERS, found
-from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band, settings
+from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band, last_picture, settings
 from lorasteer.web.parts.thumbnail import KINDS, accuracy_bars, counts_of, extent_of, kinds_of, map_picture, positions_of
 from lorasteer.web.views import MapFrame, MapPoints, RunView, TableRow
 from tests.support.digits import forgotten, small_base
@@ -126,6 +126,11 @@ def test_more_than_256_classes_take_two_bytes_an_answer() -> None:
     frame = picture([[0, 0], [1, 1]], [300, 2], wide=True)
     points = MapPoints(serial=1, index=(0, 1), ids=("a", "b"), labels=(300, 3), target=(True, False), answers=(300, 3))
     assert kinds_of(points, frame, 400).tolist() == [3, 1]
+
+
+def test_the_picture_an_iteration_came_to_is_preferred_to_those_on_the_way() -> None:
+    way, end = picture([[0, 0]], [0]).model_copy(update={"step": 5}), picture([[1, 1]], [0])
+    assert [last_picture(frames) for frames in ([], [way], [way, end], [end, way])] == [None, way, end, end]
 
 
 def test_a_map_without_points_is_empty_and_one_point_has_room() -> None:

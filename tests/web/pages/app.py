@@ -11,7 +11,9 @@ from lorasteer.web import pages
 from lorasteer.web.engine import open_house
 from lorasteer.web.pages import workbench
 from tests.support.digits import small_base
-from tests.web.pages.room import MemoryHouse, MemoryRoom
+from tests.web.pages.facts import crowded
+from tests.web.pages.house import MemoryHouse
+from tests.web.pages.room import MemoryRoom
 
 
 def memory(pause: float = 0.15, steps: int = 12, rooms: int = 40) -> None:
@@ -45,3 +47,8 @@ def real(folder: str) -> None:
         ui.navigate.to(f"/session/{room.id}")
 
     app.on_shutdown(house.close)
+
+
+def many() -> None:
+    """Serve `/session/run1` on data with many classes."""
+    workbench.register(MemoryHouse({"run1": MemoryRoom(data=crowded(), pause=0.02)}))

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from nicegui.testing import User, user_simulation
 
 from lorasteer.web.house import House
 from lorasteer.web.pages import workbench
-from tests.web.pages.room import MemoryHouse, MemoryRoom
+from tests.web.pages.house import MemoryHouse
+from tests.web.pages.room import MemoryRoom
 
 SETTLING = 0.1  # seconds for the page to send what it has; its sender cannot be cancelled at the instant it wakes up
+SEVEN = "class 7, 125 training examples"
 PATIENCE = 10.0  # seconds that something may take to be seen
 
 
@@ -92,6 +94,14 @@ class Seen:
         await self.until(lambda: words in self.text, words)
 
 
+async def forget_seven(seen: Seen) -> None:
+    """Ask for the first unlearning and wait for its end."""
+    seen.click(SEVEN)
+    await seen.sees("125 of 1,258 training examples")
+    seen.press("do-start")
+    await seen.until(lambda: seen.room.state == "reviewing" and "continue" in seen.actions, "the end of the training")
+
+
 def _shown(element: ui.element) -> bool:
     node: Any = element
     while node is not None:
@@ -108,6 +118,7 @@ def play(story: Callable[[Seen], Awaitable[None]], room: MemoryRoom | None = Non
         story: What the person does.
         room: The session; a fresh one when left out.
     """
+    background_tasks.running_tasks.clear()  # a task of an earlier loop that was never awaited would be waited for without end
     asyncio.run(_play(story, room))
 
 

@@ -11,7 +11,7 @@ from lorasteer.session.steps import Go
 from lorasteer.web.house import House, Room
 from lorasteer.web.parts.frame import OPENING, PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
-from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, maps, numbers_table
+from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, last_picture, maps, numbers_table
 from lorasteer.web.parts.theme import words
 from lorasteer.web.views import Findings, SessionView
 
@@ -95,8 +95,8 @@ class Comparison:
         first = self._numbers[0]
         node = next(node for node in self._room.view.nodes if node.number == number)
         findings = await self._room.findings(number, None if number == first else first)
-        pictures = await self._room.picture(number)
-        return Side(node, _unmarked(findings) if number == first else findings, pictures[-1] if pictures else None)
+        picture = last_picture(await self._room.picture(number))
+        return Side(node, _unmarked(findings) if number == first else findings, picture)
 
     def _draw(self, sides: Sequence[Side]) -> None:
         with _section("Where the examples lie"):

@@ -10,8 +10,9 @@ from nicegui import events, ui
 from lorasteer.session.states import MEANINGS
 from lorasteer.session.steps import Combine, Continue, Drop, Stop, Undo
 from lorasteer.web.parts.controls import Complaint, attributes, button, named
-from lorasteer.web.parts.desk import Busy, Desk, Marked, Problem
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import drawn, joined, show, tag
+from lorasteer.web.parts.news import Busy, Marked, Problem
 from lorasteer.web.views import Progress, SessionView
 
 WORDS = {

@@ -7,7 +7,6 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nicegui import background_tasks
@@ -17,7 +16,8 @@ from lorasteer.session.goal import Goal
 from lorasteer.session.steps import AnyStep, Go
 from lorasteer.web.house import Room, Stale
 from lorasteer.web.parts.draft import Draft
-from lorasteer.web.views import Deed, Findings, Node, Preview, SessionView
+from lorasteer.web.parts.news import Busy, Elsewhere, Looking, Marked, Moved, Overtaken, Planned, Problem, Selected
+from lorasteer.web.views import Findings, Node, Preview, SessionView
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -34,73 +34,6 @@ def _keep(run: str, actor: str, draft: Draft) -> None:
     _DRAFTS[run, actor] = draft
     while len(_DRAFTS) > KEPT:
         del _DRAFTS[next(iter(_DRAFTS))]
-
-
-@dataclass(frozen=True)
-class Looking:
-    """What the numbers show in place of the head; `findings` is None when they show the head again."""
-
-    findings: Findings | None
-    words: str = ""
-
-
-@dataclass(frozen=True)
-class Selected:
-    """Training examples that are selected on the map."""
-
-    index: tuple[int, ...]
-    ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Marked:
-    """Iterations that are marked in the tree, to be compared; two at most, the first marked first."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that was refused: where on the page to say it, and what; an empty text takes it back."""
-
-    place: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Overtaken:
-    """A decision was not taken, because somebody else decided meanwhile; None when that has been looked at."""
-
-    stale: Stale | None
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Somebody else, or another window, did something."""
-
-    deed: Deed
-
-
-@dataclass(frozen=True)
-class Moved:
-    """The head was moved by this page, from an iteration; it can be moved back."""
-
-    action: str
-    back: int
-
-
-@dataclass(frozen=True)
-class Busy:
-    """Whether a decision of this page is on its way."""
-
-    now: bool
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What the draft would do; None while no target is named, or it is refused."""
-
-    preview: Preview | None
 
 
 class Desk:

@@ -11,7 +11,8 @@ from lorasteer.errors import LorasteerError
 from lorasteer.session.states import MEANINGS
 from lorasteer.session.steps import Commit
 from lorasteer.web.parts.controls import ask_browser, button, named
-from lorasteer.web.parts.desk import Busy, Desk, Problem
+from lorasteer.web.parts.desk import Desk
+from lorasteer.web.parts.news import Busy, Problem
 from lorasteer.web.views import SessionView
 
 MOST, STEP = 1.5, 0.05

@@ -64,7 +64,9 @@ class DirectionPart:
             names = [one.name for one in self.desk.view.data.attributes]
             if not names:
                 ui.label("This data has no attributes beside its class; show examples instead.").classes("wb-quiet-text")
-            self._attribute = ui.select(names, on_change=lambda _: self._of_attribute()).props("dense outlined options-dense")
+            self._attribute = ui.select(names, label="Attribute", on_change=lambda _: self._of_attribute()).props(
+                "dense outlined options-dense"
+            )
             named(self._attribute, "Attribute of the direction").set_visibility(bool(names))
             self._value_box = ui.element("div")
         box.set_visibility(False)

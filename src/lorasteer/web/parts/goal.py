@@ -7,8 +7,9 @@ from nicegui import ui
 from lorasteer.session.goal import Goal
 from lorasteer.session.states import MEANINGS
 from lorasteer.web.parts.controls import Panel, ask_browser, button, named
-from lorasteer.web.parts.desk import Busy, Desk, Problem
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import drawn, joined, show, tag
+from lorasteer.web.parts.news import Busy, Problem
 from lorasteer.web.views import SessionView
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from lorasteer.evaluation.table import MISSING
 from lorasteer.session.history import BASE
 from lorasteer.session.shown import CURVES
-from lorasteer.web.parts.desk import Desk, Looking
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
+from lorasteer.web.parts.news import Looking
 from lorasteer.web.views import Progress, SessionView, TableRow
 
 WORDS = {"forgotten": "Target still recognised", "retained": "Rest still known"}

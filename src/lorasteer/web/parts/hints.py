@@ -5,9 +5,10 @@ from __future__ import annotations
 from nicegui import ui
 
 from lorasteer.web.parts.controls import button
-from lorasteer.web.parts.desk import Desk, Looking
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.draft import Draft
 from lorasteer.web.parts.frame import remember
+from lorasteer.web.parts.news import Looking
 from lorasteer.web.views import SessionView
 
 COOKIE = "lorasteer-hints"

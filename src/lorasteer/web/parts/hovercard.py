@@ -63,8 +63,14 @@ def words(found: ExampleView) -> Markup:
     facts = [tag("b", found.label), tag("span", found.id, class_="wb-quiet-text")]
     if found.before:
         facts.append(tag("span", f"{_answer(found.before, found.sure_before)} → {_answer(found.after, found.sure_after)}"))
-    facts += [tag("span", f"{name}: {value}", class_="wb-quiet-text") for name, value in list(found.attributes.items())[:3]]
+    facts += [
+        tag("span", f"{name}: {_fact(value)}", class_="wb-quiet-text") for name, value in list(found.attributes.items())[:3]
+    ]
     return joined(facts)
+
+
+def _fact(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _answer(name: str, sure: float | None) -> str:

@@ -8,10 +8,11 @@ from nicegui import events, ui
 
 from lorasteer.steer.intensity import COLUMNS
 from lorasteer.web.parts.controls import Panel, named
-from lorasteer.web.parts.desk import Desk, Planned
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.draft import Draft, Value
 from lorasteer.web.parts.fields import Field, settings_of
 from lorasteer.web.parts.markup import drawn, joined, show, tag
+from lorasteer.web.parts.news import Planned
 
 STEP = 0.05
 

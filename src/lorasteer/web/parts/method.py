@@ -9,9 +9,10 @@ from nicegui import events, ui
 from lorasteer.methods import METHODS
 from lorasteer.steer.intensity import COLUMNS
 from lorasteer.web.parts.controls import Panel, named
-from lorasteer.web.parts.desk import Desk, Planned
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.draft import Draft, Value
 from lorasteer.web.parts.fields import Field, settings_of
+from lorasteer.web.parts.news import Planned
 
 AIMS = {"auto": "as the target suggests", "remove": "not recognised at all", "match-unseen": "like unseen examples"}
 

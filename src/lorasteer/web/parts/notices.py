@@ -7,7 +7,8 @@ from nicegui import ui
 from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
 from lorasteer.web.parts.controls import button
-from lorasteer.web.parts.desk import Desk, Elsewhere, Moved, Overtaken
+from lorasteer.web.parts.desk import Desk
+from lorasteer.web.parts.news import Elsewhere, Moved, Overtaken
 from lorasteer.web.parts.toast import Toast, toast
 from lorasteer.web.views import Crash, SessionView
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from nicegui import ui
 
 from lorasteer.web.parts.controls import button
-from lorasteer.web.parts.desk import Desk, Looking
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
+from lorasteer.web.parts.news import Looking
 from lorasteer.web.views import Findings, SessionView, TableRow
 
 BOUNDED = frozenset({"share", "auc"})

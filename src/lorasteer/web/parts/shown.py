@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lorasteer.web.parts.desk import Desk, Looking
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import Markup, drawn, show
+from lorasteer.web.parts.news import Looking
 from lorasteer.web.views import Findings, SessionView
 
 

@@ -288,7 +288,19 @@ def _frames(sides: Sequence[Side], serial: int) -> Iterator[tuple[int, MapFrame]
             yield side.node.number, side.frame
 
 
+def last_picture(frames: Sequence[MapFrame]) -> MapFrame | None:
+    """The picture that an iteration came to; where none was kept, the last one on the way there, and None without any.
+
+    Args:
+        frames: Pictures in their order.
+    """
+    finished = [frame for frame in frames if frame.step is None]
+    return finished[-1] if finished else frames[-1] if frames else None
+
+
 def _trust(frame: MapFrame) -> str:
+    if frame.step is not None:
+        return f"on the way, at step {frame.step}"
     if frame.words:
         return frame.words
     said: Mapping[str, str] = {

@@ -8,13 +8,16 @@ from typing import Any
 from nicegui import events, ui
 
 from lorasteer.web.parts.controls import Complaint, Panel, ask_browser, button, named, pressed
-from lorasteer.web.parts.desk import Desk, Planned, Problem, Selected
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.draft import Draft, predicate
+from lorasteer.web.parts.news import Planned, Problem, Selected
 from lorasteer.web.views import AttributeView
 
 WAYS = {"classes": "Classes", "where": "Attributes", "ids": "Examples"}
 MANY = 12
 """Above so many classes there is a field to find one."""
+SHORT = 5
+"""Names of so many letters stand five in a row, those of twice as many three, longer ones two."""
 MOST = 60
 """So many classes are shown at once."""
 
@@ -47,7 +50,9 @@ class TargetPart:
             if len(names) > MANY:
                 find = ui.input(placeholder="Find a class", on_change=lambda event: self._fill(str(event.value or "")))
                 named(find.props("dense outlined clearable debounce=150"), "Find a class")
-            self._chip_box = named(ui.element("div").classes("wb-chips").props("role=group"), "Classes to forget")
+            longest = max(map(len, names))
+            size = "wb-short" if longest <= SHORT else "wb-middling" if longest <= 2 * SHORT else "wb-long"
+            self._chip_box = named(ui.element("div").classes(f"wb-chips {size}").props("role=group"), "Classes to forget")
         self._fill("")
         return box
 

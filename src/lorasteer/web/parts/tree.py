@@ -8,8 +8,9 @@ from lorasteer.errors import LorasteerError
 from lorasteer.session.history import BASE
 from lorasteer.web.parts.branches import Spot, spots, towards
 from lorasteer.web.parts.controls import ask_browser, attributes, button, named
-from lorasteer.web.parts.desk import Busy, Desk, Marked, Problem
+from lorasteer.web.parts.desk import Desk
 from lorasteer.web.parts.markup import Markup, drawn, joined, show, tag
+from lorasteer.web.parts.news import Busy, Marked, Problem
 from lorasteer.web.views import Node, SessionView
 
 COLUMN, LANE = 196, 60
