@@ -66,5 +66,5 @@ def _record(schema: Mapping[str, Any], table: Table, word: Word) -> Sequence[str
     ]
     return [
         schema.get("description", "").split("\n\n")[0],
-        *([table(["field", "type", "always there", "meaning"], rows)] if rows else []),
+        *([table(["field", "type", "required", "meaning"], rows)] if rows else []),
     ]

@@ -33,6 +33,8 @@ SCHEMES = ("light", "dark")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 PATIENCE = 600.0
 """Seconds for a base to be trained and a session to be steered."""
+MAP_PATIENCE = 20.0
+"""Seconds for the map to become still after each step."""
 STEPS: tuple[Mapping[str, Any], ...] = (
     {"action": "start", "forget": "7", "intensity": 0.75},
     {"action": "adjust", "intensity": 0.25, "why": "less may be enough"},
@@ -116,29 +118,32 @@ def take(browser: Browser, url: str, folder: Path) -> Iterator[Path]:
 
 
 def steered(page: Page, origin: str) -> str:
-    """Steer a session through `STEPS`, and begin two more that wait; returns the first one's id.
+    """Steer a session through `STEPS`, then begin two more that wait; returns the first one's id.
 
     Args:
         page: A page that was let in.
         origin: Address of the workbench.
     """
-    bases = _ask(page, origin, "GET", "/library")["bases"]
-    names = ("Not a single seven", "Which nines matter", "No sevens")
-    *_, view = [_ask(page, origin, "POST", "/sessions", {"base": bases[0]["id"], "name": name}) for name in names]
+    base = _ask(page, origin, "GET", "/library")["bases"][0]["id"]
+    view = _ask(page, origin, "POST", "/sessions", {"base": base, "name": "No sevens"})
     for step in STEPS:
         _ask(page, origin, "POST", f"/sessions/{view['id']}/steps", {"step": step, "version": view["version"]})
         view = _settled(page, origin, view["id"])
+    for name in ("Which nines matter", "Threes that look like fives"):
+        _ask(page, origin, "POST", "/sessions", {"base": base, "name": name})
     return str(view["id"])
 
 
 def _settled(page: Page, origin: str, run: str) -> Any:
-    """The session once it waits for a person and its map is still."""
-    until = time.monotonic() + PATIENCE
+    """The session once it waits for a person, and its map is still or has had its time."""
+    until, still = time.monotonic() + PATIENCE, 0.0
     while time.monotonic() < until:
         view = _ask(page, origin, "GET", f"/sessions/{run}")
-        frame = _ask(page, origin, "GET", f"/sessions/{run}/map")["frame"]
-        if view["state"] == "reviewing" and frame and _is_of(frame, view["head"]):
-            return view
+        if view["state"] == "reviewing":
+            still = still or time.monotonic() + MAP_PATIENCE
+            frame = _ask(page, origin, "GET", f"/sessions/{run}/map")["frame"]
+            if (frame and _is_of(frame, view["head"])) or time.monotonic() > still:
+                return view
         time.sleep(0.5)
     raise SystemExit(f"the session did not come to rest within {PATIENCE:.0f} seconds.")
 

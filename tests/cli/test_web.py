@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from lorasteer.cli import web
 from lorasteer.cli.demo import is_attended
 from tests.cli.conftest import Run
+from tests.support.terminal import Terminal
 
 WITHOUT = """
 import sys
@@ -71,3 +73,23 @@ class _Stream:
 
     def isatty(self) -> bool:
         return self._terminal
+
+
+@pytest.mark.slow
+def test_at_a_terminal_the_demonstration_opens_the_workbench(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "demo"
+    assert run("demo", "--out", folder).code == 0  # so that base and retrained models are there
+    for name in ("CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    terminal = Terminal("demo", "--out", folder)
+    try:
+        terminal.sees("Workbench: http://127.0.0.1:")
+        terminal.wait(lambda: "Ctrl-C ends" in terminal.written)
+        terminal.type("\n")
+        terminal.sees("Workbench: http://127.0.0.1:")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.sees("Closed. Sessions are kept")
+        assert terminal.ends() == 0
+        assert "/session/" in terminal.written
+    finally:
+        terminal.close()

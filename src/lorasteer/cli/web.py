@@ -16,6 +16,7 @@ DEMO = Path("lorasteer-demo")
 """Where `lorasteer demo` puts everything."""
 STORE = "sessions"
 """Folder beside a demonstration's base for the sessions of the workbench on it."""
+_CLOSED = "Closed. Sessions are kept; go on with them by the same command."
 
 
 def web(
@@ -56,7 +57,7 @@ def web(
     how = {"data": data, "host": host, "port": port, "session": session, "leashed": until_input_ends}
     serve(_as_json if json else _in_words, **places, **how, browser=not no_browser, begin=demo)
     if not json:
-        show.say("Closed. Sessions are kept; go on with them by the same command.")
+        show.say(_CLOSED)
 
 
 def serve(tell: Callable[[str, int], None], **wanted: Any) -> None:
@@ -73,6 +74,7 @@ def serve(tell: Callable[[str, int], None], **wanted: Any) -> None:
 def serve_demonstration(folder: Path) -> None:
     """Serve the workbench on what `lorasteer demo` made, until Ctrl-C."""
     serve(_in_words, **_demonstration(folder), begin=True)
+    show.say(_CLOSED)
 
 
 def _demonstration(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from nicegui import ui
@@ -42,7 +42,7 @@ def make_app(reception: Reception, rules: Rules, pages: Callable[[House], None])
     return app
 
 
-def _closing(reception: Reception) -> Callable[[FastAPI], object]:
+def _closing(reception: Reception) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:

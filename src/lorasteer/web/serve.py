@@ -47,7 +47,7 @@ class Serving:
         port: Port that must be free, 0 for any; None takes 8421 or the next that is free.
         browser: Open the browser.
         session: Run to open at; empty opens the library.
-        begin: Begin a session on the first base when there is none yet, and open at it.
+        begin: Begin a session on the first base that is ready when there is none yet, and open at it.
         leashed: End when the standard input does.
     """
 
@@ -72,7 +72,6 @@ def serve(wanted: Serving, tell: Tell) -> None:
 
     Raises:
         SessionError: The port is taken, or another machine could come in without a token.
-        StoreError: Another process writes to the store.
     """
     with contextlib.closing(listening(wanted.host, wanted.port)) as taken:
         rules = Rules(wanted.host, taken.getsockname()[1], Tokens.from_environment())
@@ -88,11 +87,14 @@ async def _serve(wanted: Serving, rules: Rules, taken: socket, tell: Tell) -> No
 
     async def opened() -> None:
         path = await _first_page(house, wanted)
-        url = rules.tokens.open_url(rules.host, rules.port, path)
-        tell(url, rules.port)
+
+        def fresh() -> str:
+            return rules.tokens.open_url(rules.host, rules.port, path)
+
+        tell(fresh(), rules.port)
         if wanted.browser:
-            _open_browser(rules.tokens.open_url(rules.host, rules.port, path))
-        _listen_to_input(server, wanted, lambda: tell(rules.tokens.open_url(rules.host, rules.port), rules.port))
+            _open_browser(fresh())
+        _listen_to_input(server, wanted, lambda: tell(fresh(), rules.port))
 
     options = uvicorn_options(rules)
     config = uvicorn.Config(
@@ -137,9 +139,10 @@ async def _first_page(house: House, wanted: Serving) -> str:
     if not wanted.begin:
         return "/"
     library = await house.library()
-    if library.runs or not library.bases:
+    ready = [base for base in library.bases if base.ready]  # nobody should wait for a training before there is an address
+    if library.runs or not ready:
         return "/"
-    room = await house.begin(library.bases[0].id, name="demo", actor=system_user())
+    room = await house.begin(ready[0].id, name="demo", actor=system_user())
     return f"/session/{room.id}"
 
 

@@ -73,7 +73,7 @@ def ok(response: httpx.Response, status: int = 200) -> Any:
 def refused(response: httpx.Response, status: int, *words: str) -> dict[str, Any]:
     """The problem of a call that was refused in one clear line with these words."""
     assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["content-type"].partition(";")[0] == "application/problem+json"
     problem: dict[str, Any] = response.json()
     assert problem["status"] == status
     assert "\n" not in problem["detail"]

@@ -20,7 +20,8 @@ from lorasteer.web.pages.export import OFFERS, SHOWN_BY, missing
 from lorasteer.web.parts.beginning import about, promise, waiting
 from lorasteer.web.parts.frame import STATES
 from lorasteer.web.parts.shelf import ORDERS, found
-from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band, last_picture, settings
+from lorasteer.web.parts.side_by_side import CLASSES, Side, asked, band_words, class_rows, in_band, settings
+from lorasteer.web.parts.side_maps import last_picture
 from lorasteer.web.parts.thumbnail import KINDS, accuracy_bars, counts_of, extent_of, kinds_of, map_picture, positions_of
 from lorasteer.web.views import MapFrame, MapPoints, RunView, TableRow
 from tests.support.digits import forgotten, small_base

@@ -40,7 +40,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     "/events",
     summary="News as they come",
     response_class=StreamingResponse,
-    responses={**_STREAM, **refusals(400, 404, 409, 503)},
+    responses={**_STREAM, **refusals(404, 409, 503)},
 )
 async def events(
     room: InRoom, reception: AtReception,

@@ -12,7 +12,7 @@ from lorasteer.web import views
 from lorasteer.web.api.asked import Index, InRoom
 from lorasteer.web.api.problems import refusals
 
-router = APIRouter(prefix="/sessions/{run}/examples", tags=["examples"], responses=refusals(400, 404, 409, 503))
+router = APIRouter(prefix="/sessions/{run}/examples", tags=["examples"], responses=refusals(404, 409, 503))
 
 
 @router.get("", summary="Find examples")

@@ -18,7 +18,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    "/sessions/{run}/exports", status_code=201, summary="Make a file to take away", responses=refusals(400, 404, 409, 429, 503)
+    "/sessions/{run}/exports", status_code=201, summary="Make a file to take away", responses=refusals(404, 409, 429, 503)
 )
 async def make(wanted: Make, room: InRoom, reception: AtReception, key: Key = "") -> Made:
     """The adapter, the merged model or the report of an iteration as one file. Download it from `/api/exports/{id}`."""
@@ -31,9 +31,7 @@ async def make(wanted: Make, room: InRoom, reception: AtReception, key: Key = ""
     return await reception.once(key, f"export {room.id} {wanted.to_json()}", work)
 
 
-@router.get(
-    "/exports/{export}", summary="Download a file", response_class=FileResponse, responses={**_FILE, **refusals(400, 404)}
-)
+@router.get("/exports/{export}", summary="Download a file", response_class=FileResponse, responses={**_FILE, **refusals(404)})
 async def download(export: str, reception: AtReception) -> FileResponse:
     """The file, always as an attachment."""
     path, name = reception.downloads.get(export)

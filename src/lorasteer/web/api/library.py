@@ -19,7 +19,7 @@ async def library(reception: AtReception) -> views.LibraryView:
     return await reception.house.library()
 
 
-@router.post("/bases", status_code=201, summary="Take an upload as a base", responses=refusals(400, 404, 429))
+@router.post("/bases", status_code=201, summary="Take an upload as a base", responses=refusals(404, 429))
 async def adopt(wanted: Adopt, reception: AtReception) -> views.BaseView:
     """Take an uploaded base (a zip with base.json and model.safetensors) into the library."""
     reception.starts.take()

@@ -11,7 +11,7 @@ from lorasteer.web.api.asked import InRoom, Number
 from lorasteer.web.api.bodies import MapNow
 from lorasteer.web.api.problems import refusals
 
-router = APIRouter(prefix="/sessions/{run}", tags=["map"], responses=refusals(400, 404, 409, 503))
+router = APIRouter(prefix="/sessions/{run}", tags=["map"], responses=refusals(404, 409, 503))
 
 
 @router.get("/map", summary="The map as it stands")

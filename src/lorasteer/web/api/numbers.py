@@ -13,7 +13,7 @@ from lorasteer.web.api.bodies import Look, check_step
 from lorasteer.web.api.problems import refusals
 from lorasteer.web.security import Refusal
 
-router = APIRouter(prefix="/sessions/{run}", tags=["numbers"], responses=refusals(400, 404, 409, 503))
+router = APIRouter(prefix="/sessions/{run}", tags=["numbers"], responses=refusals(404, 409, 503))
 
 
 @router.get("/iterations/{number}", summary="Measurements of an iteration")

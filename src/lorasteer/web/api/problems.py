@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 
 from lorasteer.errors import Interrupted, LorasteerError, SessionError
 from lorasteer.records import Record
 from lorasteer.web.engine.messages import Crashed, WorkError
 from lorasteer.web.house import Stale
 from lorasteer.web.security import Refusal
+from lorasteer.web.security.answers import problem
 
 MEDIA_TYPE = "application/problem+json"
 _LONGEST = 60
@@ -66,7 +66,7 @@ def install(api: FastAPI) -> None:
     """Answer every error of an app with a problem."""
     handlers: Mapping[Any, Any] = {
         Stale: _stale, Refusal: _refusal, LorasteerError: _known, RequestValidationError: _not_understood,
-        ValidationError: _not_valid, HTTPException: _plain, WorkError: _bug, Exception: _bug,
+        ValidationError: _not_valid, 400: _plain, 404: _plain, 405: _plain, WorkError: _bug, Exception: _bug,
     }  # fmt: skip
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
@@ -107,8 +107,7 @@ async def _stale(request: Request, error: Stale) -> Response:
 
 
 async def _refusal(request: Request, error: Refusal) -> Response:
-    kind = re.sub(r"[^a-z]+", "-", HTTPStatus(error.status).phrase.lower())
-    return answer(_problem(error.status, f"urn:lorasteer:{kind}", str(error)), error.headers)
+    return answer(Problem.model_validate(problem(error)), error.headers)
 
 
 async def _not_understood(request: Request, error: RequestValidationError) -> Response:

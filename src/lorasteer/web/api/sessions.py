@@ -28,19 +28,19 @@ async def begin(wanted: Begin, reception: AtReception, actor: Actor, answer: Res
     return view
 
 
-@router.get("/{run}", summary="A session as it stands", responses=refusals(400, 404, 409, 503))
+@router.get("/{run}", summary="A session as it stands", responses=refusals(404, 409, 503))
 async def session(room: InRoom) -> views.SessionView:
     """The whole of it: state, what is possible now, the tree, the measurements of the head."""
     return room.view
 
 
-@router.get("/{run}/progress", summary="The training in progress", responses=refusals(400, 404, 409, 503))
+@router.get("/{run}/progress", summary="The training in progress", responses=refusals(404, 409, 503))
 async def progress(room: InRoom) -> views.Progress | None:
     """The newest of it; null while nothing is trained. To be told instead of asking, listen to the events."""
     return room.progress
 
 
-@router.post("/{run}/steps", summary="Decide", responses=refusals(400, 404, 409, 429, 503))
+@router.post("/{run}/steps", summary="Decide", responses=refusals(404, 409, 429, 503))
 async def act(wanted: Act, room: InRoom, reception: AtReception, actor: Actor, key: Key = "") -> views.SessionView:
     """Start, continue, adjust, also, drop, undo, go, commit, combine or stop.
 
@@ -53,13 +53,13 @@ async def act(wanted: Act, room: InRoom, reception: AtReception, actor: Actor, k
     return await room.act(wanted.step, version=wanted.version, actor=actor, key=key)
 
 
-@router.post("/{run}/interrupt", summary="Stop the training", responses=refusals(400, 404, 409, 503))
+@router.post("/{run}/interrupt", summary="Stop the training", responses=refusals(404, 409, 503))
 async def interrupt(room: InRoom, actor: Actor) -> views.SessionView:
     """Stop the training at its next step, or a search, and keep what it has made. It needs no version."""
     return await room.interrupt(actor=actor)
 
 
-@router.post("/{run}/seek", summary="Seek a goal", responses=refusals(400, 404, 409, 429, 503))
+@router.post("/{run}/seek", summary="Seek a goal", responses=refusals(404, 409, 429, 503))
 async def seek(wanted: Seek, room: InRoom, reception: AtReception, actor: Actor, key: Key = "") -> views.SessionView:
     """Search for a plan that reaches a goal; each try is an iteration. `interrupt` ends the search."""
     check_request(wanted.request)
@@ -73,14 +73,14 @@ async def seek(wanted: Seek, room: InRoom, reception: AtReception, actor: Actor,
     return await reception.once(key, f"seek {room.id} {wanted.to_json()}", work)
 
 
-@router.post("/{run}/restart", summary="Begin the work again", responses=refusals(400, 404, 409, 429, 503))
+@router.post("/{run}/restart", summary="Begin the work again", responses=refusals(404, 409, 429, 503))
 async def restart(room: InRoom, reception: AtReception) -> views.SessionView:
     """After the process that works has died: the session goes on from its last complete iteration."""
     reception.starts.take()
     return await room.restart()
 
 
-@router.delete("/{run}", status_code=204, summary="Put a session aside", responses=refusals(400, 404, 409, 503))
+@router.delete("/{run}", status_code=204, summary="Put a session aside", responses=refusals(404, 409, 503))
 async def remove(run: RunId, reception: AtReception, actor: Actor) -> None:
     """It leaves the library; `restore` brings it back until the workbench is closed."""
     try:
@@ -89,7 +89,7 @@ async def remove(run: RunId, reception: AtReception, actor: Actor) -> None:
         raise await missing(reception, run, error) from error
 
 
-@router.post("/{run}/restore", status_code=204, summary="Bring a session back", responses=refusals(400, 404, 409, 503))
+@router.post("/{run}/restore", status_code=204, summary="Bring a session back", responses=refusals(404, 409, 503))
 async def restore(run: RunId, reception: AtReception) -> None:
     """Bring back a session that was put aside."""
     try:

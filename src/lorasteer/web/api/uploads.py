@@ -21,7 +21,7 @@ _BODY = {
 }
 
 
-@router.post("", status_code=201, summary="Upload a file", responses=refusals(408, 413, 429, 507), openapi_extra=_BODY)
+@router.post("", status_code=201, summary="Upload a file", responses=refusals(408, 429, 507), openapi_extra=_BODY)
 async def receive(
     request: Request, reception: AtReception,
     name: Annotated[str, Query(max_length=500, description="What to call it; only shown.", examples=["base.zip"])] = "",
@@ -37,7 +37,7 @@ async def listed(reception: AtReception) -> list[Upload]:
     return [_shown(received) for received in await asyncio.to_thread(reception.uploads.all)]
 
 
-@router.delete("/{upload}", status_code=204, summary="Remove an upload", responses=refusals(400, 404))
+@router.delete("/{upload}", status_code=204, summary="Remove an upload", responses=refusals(404))
 async def remove(upload: str, reception: AtReception) -> None:
     """Remove it from the disk; a base that was made of it stays."""
     await asyncio.to_thread(reception.uploads.remove, upload)

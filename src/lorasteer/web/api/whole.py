@@ -54,7 +54,7 @@ def described() -> FastAPI:
     api = FastAPI(
         title="lorasteer", summary=SUMMARY, description=DESCRIPTION,
         version=versions()["lorasteer"], openapi_tags=TAGS, openapi_url="/openapi.json", docs_url=None, redoc_url=None,
-        separate_input_output_schemas=False, responses=refusals(401, 403, 422),
+        separate_input_output_schemas=False, responses=refusals(400, 401, 403, 413, 422),
         dependencies=[Security(_BEARER), Security(_COOKIE)],
     )  # fmt: skip
     for part in (library, sessions, events, numbers, examples, maps, exports, uploads):

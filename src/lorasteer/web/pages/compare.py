@@ -11,7 +11,8 @@ from lorasteer.session.steps import Go
 from lorasteer.web.house import House, Room
 from lorasteer.web.parts.frame import OPENING, PAGE, Frame, frame
 from lorasteer.web.parts.picks import Picks
-from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, last_picture, maps, numbers_table
+from lorasteer.web.parts.side_by_side import Side, asked_table, called, class_table, numbers_table
+from lorasteer.web.parts.side_maps import last_picture, maps
 from lorasteer.web.parts.theme import words
 from lorasteer.web.views import Findings, SessionView
 

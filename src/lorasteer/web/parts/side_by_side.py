@@ -1,20 +1,18 @@
-"""Iterations beside each other: what was asked, what was measured, by class, and where the examples lie."""
+"""Iterations beside each other: what was asked, what was measured, and accuracy by class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
 
 from lorasteer.records import Target
 from lorasteer.web.parts.theme import words
-from lorasteer.web.parts.thumbnail import KINDS, extent_of, map_picture
-from lorasteer.web.views import Findings, MapFrame, MapPoints, Node, SessionView, TableRow
+from lorasteer.web.views import Findings, MapFrame, Node, TableRow
 
 CLASSES = 20
 """How many classes are shown at once: those of the target, then those that differ most."""
-NO_MAP = "No map of these iterations was kept; the workbench draws one while it unlearns."
 
 
 @dataclass(frozen=True)
@@ -252,71 +250,6 @@ def _bar(value: float | None, kind: str) -> None:
         words("span", "n/a" if value is None else f"{value:.1%}")
         with ui.element("div").classes("ls-track").props("aria-hidden=true"):
             ui.element("div").classes(f"ls-fill ls-is-{kind}").style(f"width:{100 * (value or 0):.1f}%")
-
-
-def maps(sides: Sequence[Side], points: MapPoints | None, view: SessionView) -> None:
-    """Draw the maps beside each other, in one square for all.
-
-    Args:
-        sides: The iterations.
-        points: Which examples are shown; None where there is no map.
-        view: The session, for how many classes there are.
-    """
-    fitting = {} if points is None else dict(_frames(sides, points.serial))
-    if not fitting:
-        words("p", NO_MAP, "ls-muted")
-        return
-    extent = extent_of(list(fitting.values()))
-    with ui.element("div").classes("ls-sides"):
-        for side in sides:
-            number = side.node.number
-            with ui.element("figure").classes("ls-stack ls-gap-4"):
-                if points is not None and number in fitting:
-                    picture = map_picture(points, fitting[number], extent, len(view.data.classes), called(number))
-                    ui.html(picture, sanitize=False)
-                    words("figcaption", f"{called(number)}: {_trust(fitting[number])}", "ls-small ls-muted")
-                else:
-                    words("p", "No map of it was kept.", "ls-map ls-empty")
-                    words("figcaption", called(number), "ls-small ls-muted")
-    _legend()
-
-
-def _frames(sides: Sequence[Side], serial: int) -> Iterator[tuple[int, MapFrame]]:
-    """Pictures of the same points: those of another target cannot be laid beside them."""
-    for side in sides:
-        if side.frame is not None and side.frame.serial == serial:
-            yield side.node.number, side.frame
-
-
-def last_picture(frames: Sequence[MapFrame]) -> MapFrame | None:
-    """The picture that an iteration came to; where none was kept, the last one on the way there, and None without any.
-
-    Args:
-        frames: Pictures in their order.
-    """
-    finished = [frame for frame in frames if frame.step is None]
-    return finished[-1] if finished else frames[-1] if frames else None
-
-
-def _trust(frame: MapFrame) -> str:
-    if frame.step is not None:
-        return f"on the way, at step {frame.step}"
-    if frame.words:
-        return frame.words
-    said: Mapping[str, str] = {
-        "picture": "first picture", "settling": "still settling", "settled": "settled",
-        "differs": "differs from what the features say",
-    }  # fmt: skip
-    return said[frame.status]
-
-
-def _legend() -> None:
-    with ui.element("ul").classes("ls-row ls-wrap ls-gap-16 ls-small ls-muted").props('aria-label="Legend of the maps"'):
-        for kind in reversed(KINDS):
-            with ui.element("li").classes("ls-row ls-gap-4"):
-                ring = "ls-key ls-is-ring" if kind.ring else "ls-key"
-                words("span", classes=ring).style(f"--ls-of: var({kind.color})").props("aria-hidden=true")
-                words("span", kind.name)
 
 
 def _table(title: str, columns: Sequence[str], kind: str = "") -> ui.element:

@@ -151,4 +151,4 @@ def _dots(places: np.ndarray, kind: Kind) -> Iterator[str]:
     faint = ' stroke-opacity="0.55"' if kind is KINDS[0] else ""
     yield f'<path d="{way}" stroke="var({kind.color})" stroke-width="{kind.size}"{faint}/>'
     if kind.ring:
-        yield f'<path d="{way}" stroke="var(--ls-surface)" stroke-width="{kind.size / 2:.1f}"/>'
+        yield f'<path d="{way}" stroke="var(--ls-surface)" stroke-width="{0.4 * kind.size:.1f}"/>'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+import re
+from http import HTTPStatus
 
 from lorasteer.web.security.asgi import Headers, Send
 from lorasteer.web.security.asked import Asked
@@ -23,8 +25,15 @@ async def refuse(asked: Asked, send: Send, refusal: Refusal) -> None:
     if "text/html" in asked.header("accept"):
         kind, body = "text/html", _PAGE.format(head="", title=_title(refusal.status), text=html.escape(str(refusal)))
     else:
-        kind, body = "application/json", json.dumps({"detail": str(refusal)})
+        kind, body = "application/problem+json", json.dumps(problem(refusal))
     await _answer(asked, send, refusal.status, kind, body, [*headers, (b"connection", b"close")])
+
+
+def problem(refusal: Refusal) -> dict[str, str | int]:
+    """A refusal as problem details (RFC 9457), the form of everything that the API refuses."""
+    title = HTTPStatus(refusal.status).phrase
+    kind = re.sub(r"[^a-z]+", "-", title.lower())
+    return {"type": f"urn:lorasteer:{kind}", "title": title, "status": refusal.status, "detail": str(refusal)}
 
 
 async def let_in(asked: Asked, send: Send, cookie: str) -> None:
