@@ -15,8 +15,10 @@ from rich.console import RenderableType
 
 from lorasteer.errors import DataError, WeightsError
 from lorasteer.records import Evaluation, Iteration, Request, RunRecord
-from lorasteer.session import orders, shown_html, shown_rich
+from lorasteer.session import orders, seeking, shown_html, shown_rich
 from lorasteer.session.feedback import Feedback
+from lorasteer.session.found import Found
+from lorasteer.session.goal import Budget, Goal
 from lorasteer.session.history import History
 from lorasteer.session.keeping import run_record
 from lorasteer.session.loop import Loop, Retrained
@@ -85,7 +87,8 @@ class Session(Loop):
         Args: as `begin`; `name` is the id of the run.
 
         Raises:
-            StoreError: There is no such run, it is damaged, or another process writes to the store.
+            StoreError: There is no such run, it is damaged, another process writes to the store, or another session of this
+                process steers the run.
             WeightsError: It was begun on another base.
             DataError: It was begun on other data.
         """
@@ -130,6 +133,27 @@ class Session(Loop):
     def attempt(self, request: Request, *, why: str = "") -> Iteration:
         """One try on the way to a goal: forget from the base, whatever is in force. Raises as `start` does."""
         return self._round("goal", lambda: orders.begun(self.past, request, action="goal"), why)
+
+    def seek(
+        self, request: Request, goal: Goal | None = None, *, budget: Budget | None = None,
+        layers: Sequence[tuple[str, ...]] = (), until: Callable[[], bool] = seeking.never, why: str = "",
+    ) -> Found:  # fmt: skip
+        """Search for a plan that reaches a goal; every try is an iteration, from the base, and the best is put in force.
+
+        Args:
+            request: Target, direction, method and what is set by hand; its intensity is varied.
+            goal: What is wanted; the usual one when left out.
+            budget: When to give up; the usual one when left out.
+            layers: Sets of modules to choose from.
+            until: Asked between tries; a true answer ends the search. `interrupt` ends it, too.
+            why: The reason, for the log.
+
+        Raises:
+            SessionError: It is not the time for it.
+            RequestError: The target selects nothing usable, or a goal makes no sense for it.
+            PlanError: The method or a setting does not fit.
+        """
+        return seeking.seek(self, request, goal, budget=budget, layers=layers, until=until, why=why)
 
     def continue_(self, *, why: str = "") -> Iteration:
         """Train on from the head by its plan, as if its training had never ended.

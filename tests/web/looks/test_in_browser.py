@@ -198,7 +198,7 @@ def test_two_to_four_iterations_are_chosen(page: Page, server: Server) -> None:
     expect(page.get_by_text("1 chosen; choose two to 4.")).to_be_visible()
     page.get_by_role("button", name=re.compile("^3 ")).click()
     expect(page.get_by_role("columnheader", name="iteration 3").first).to_be_visible()
-    assert page.url.endswith("?iterations=1,3")
+    expect(page).to_have_url(re.compile(r"\?iterations=1,3$"))
 
 
 def test_nothing_to_compare_and_no_such_session_are_said(page: Page, server: Server) -> None:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lorasteer.errors import DataError, SessionError
-from lorasteer.records import Plan
+from lorasteer.records import Plan, Request
 from lorasteer.session import Session, orders
 from lorasteer.session import steps as kinds
 from lorasteer.session.orders import Task
 from lorasteer.session.script import Player
 from lorasteer.session.steps import AnyStep
+from lorasteer.steer.translate import Translation
 from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.vision.data import Examples, ImageData
 from lorasteer.web import views
@@ -28,10 +29,18 @@ def preview(player: Player, step: AnyStep) -> views.Preview:
     Raises:
         UserError: It is not understood, or selects nothing usable.
     """
-    translation = _task(player, step).translation
+    return _preview(_task(player, step).translation)
+
+
+def sketch(session: Session, request: Request) -> views.Preview:
+    """What a request would be translated into from the base; for one whose direction is by attributes, no model is asked."""
+    return _preview(session.bench.translate(request))
+
+
+def _preview(translation: Translation) -> views.Preview:
+    plan = translation.plan
     return views.Preview(
-        wording=translation.wording, forget=len(translation.splits.forget), plan=translation.plan,
-        promised=promised(translation.plan),
+        wording=translation.wording, forget=len(translation.splits.forget), plan=plan, promised=promised(plan)
     )  # fmt: skip
 
 

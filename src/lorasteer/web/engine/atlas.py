@@ -44,6 +44,8 @@ class Atlas:
         self._guard = threading.Lock()
         self._answers: dict[Key, NDArray[np.int64]] = {}
         self._takers: dict[str, Taken] = {}
+        self.ready = False
+        """Whether the process has drawn anything yet; it first loads its libraries."""
         self.shown: Key | None = None
         """What was sent last; None where the process has nothing."""
 
@@ -73,7 +75,7 @@ class Atlas:
 
     def _process(self) -> MapProcess:
         if self._map is None or not self._map.alive:
-            self._map = MapProcess()
+            self._map, self.ready = MapProcess(), False
             threading.Thread(target=self._read, args=(self._map,), name="lorasteer-atlas", daemon=True).start()
         return self._map
 
@@ -83,6 +85,7 @@ class Atlas:
             if isinstance(told, Failed):
                 _LOG.warning("the map could not follow: %s", told.message)
             elif told is not None and isinstance(told.key, Key):
+                self.ready = True
                 self._pass_on(told.key, told)
 
     def _pass_on(self, key: Key, frame: Frame) -> None:

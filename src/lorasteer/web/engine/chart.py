@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorasteer.projection import Begin, Frame, Message, Move, Replace, Restore
+from lorasteer.projection.embedding import Embedding
 from lorasteer.session import Session
 from lorasteer.session.history import BASE
 from lorasteer.session.orders import Task
@@ -91,6 +92,15 @@ class Chart:
             sheet = self._sheet(forget, session.past.change(head).layers)
         self._keep_way(sheet, head)
         self._show(sheet, head)
+        if self._positions is None and not self._atlas.ready:
+            self._first(sheet, head)
+
+    def _first(self, sheet: Sheet, head: int) -> None:
+        """The first picture, made here while the map process still loads its libraries; the process makes the same one."""
+        assert self.said is not None
+        target = sheet.target if sheet.target.any() else None
+        picture = Embedding.begin(sheet.seen(self.said), sheet.labels, target, method="pca").frame()
+        self._told(Key(self.session.id, sheet.serial, head, None), picture, answers_of(self.said.logits))
 
     def _keep_way(self, sheet: Sheet, head: int) -> None:
         """The pictures of a training belong to the iteration that came of it."""
@@ -118,8 +128,9 @@ class Chart:
         """Draw an iteration on a sheet."""
         session = self.session
         said = sheet.base if number == BASE else session.bench.glance(sheet.index, session.past.change(number))
-        answers, seen, key = answers_of(said.logits), sheet.seen(said), Key(session.id, sheet.serial, number, None)
         reel = self._reel(sheet, number)
+        self._inherit(sheet, number, reel)
+        answers, seen, key = answers_of(said.logits), sheet.seen(said), Key(session.id, sheet.serial, number, None)
         message = self._message(sheet, key, seen, reel)
         if sheet is not self.sheet:
             self.sheet = sheet
@@ -128,6 +139,14 @@ class Chart:
         if reel.last is not None:
             self._told(key, reel.last.frame, answers)
         self._atlas.send(key, message, answers, self._taken)
+
+    def _inherit(self, sheet: Sheet, number: int, reel: Reel) -> None:
+        """Where the same points were drawn for an earlier target, they lie where they lay."""
+        before = self.sheet
+        if reel.last is not None or before is None or before is sheet:
+            return
+        if before.space == sheet.space and np.array_equal(before.index, sheet.index):
+            reel.last = self._reel(before, number).last
 
     def _message(self, sheet: Sheet, key: Key, seen: NDArray[np.float32], reel: Reel) -> Message:
         labels, target = sheet.labels, sheet.target if sheet.target.any() else None

@@ -38,9 +38,10 @@ class Desk:
         name: What a person calls it.
         tell: Told how the session stands, after each event, and of training steps now and then.
         chart: Its map.
+        free: Whether the head may be measured at once; else `refresh` shows its findings later.
     """
 
-    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell, chart: Chart) -> None:
+    def __init__(self, session: Session, base: views.BaseView, name: str, tell: Tell, chart: Chart, *, free: bool = True) -> None:
         self.session, self.base, self.name, self._tell = session, base, name, tell
         self.player = Player(session, None, Path())
         self.data = data_view(session.bench.data)
@@ -54,7 +55,7 @@ class Desk:
         self.chart = chart
         self._watch = Watch(session, chart, tell)
         session.listeners.append(self._heard)
-        self.view = self._look()
+        self.view = self._look(free=free)
 
     def check(self, action: str, version: int) -> None:
         """Refuse a decision that is outdated or not possible now; costs nothing and may be asked from any thread.
@@ -138,6 +139,12 @@ class Desk:
         """Findings that are at hand, or None."""
         return None if number == BASE else self._findings.get((number, before))
 
+    def draw(self) -> None:
+        """Show what was left for later: findings of the head, and its map. Raises `Interrupted` as `Chart.draw` does."""
+        if self.session.iterations and self.view.findings is None:
+            self.refresh()
+        self.chart.draw()
+
     def refresh(self) -> None:
         """Tell how the session stands."""
         self.view = self._look()
@@ -164,10 +171,10 @@ class Desk:
         elif event.action not in BY_THE_WORK:
             self.error, self._decided = "", event
 
-    def _look(self) -> views.SessionView:
+    def _look(self, *, free: bool = True) -> views.SessionView:
         return session_view(
-            self.session, name=self.name, base=self.base, data=self.data, last=self.last, findings=self._of_head(),
-            error=self.error, found=self.found,
+            self.session, name=self.name, base=self.base, data=self.data, last=self.last,
+            findings=self._of_head() if free else None, error=self.error, found=self.found,
         )  # fmt: skip
 
     def _of_head(self) -> views.Findings | None:

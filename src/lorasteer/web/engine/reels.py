@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +90,7 @@ def write(path: Path, reel: Reel, points: str) -> None:
 
 
 def read(path: Path, points: str) -> Reel | None:
-    """A reel that was kept of these points; None where there is none that can be read.
+    """A reel that was kept of these points; None where there is none, or one that is damaged or of another version.
 
     Args:
         path: The file.
@@ -105,7 +107,7 @@ def read(path: Path, points: str) -> Reel | None:
             step = one.pop("step")
             reel.add(Shot(step, Frame.of(positions[place], one), answers[place]))
         return reel
-    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError):  # damaged, or of another version
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 

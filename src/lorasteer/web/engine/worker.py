@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from lorasteer.errors import LorasteerError, SessionError
+from lorasteer.session.steps import Asking
 from lorasteer.web.engine.messages import Answer, Call, Close, Interrupt, Waiting, whole
 from lorasteer.web.engine.outbox import Outbox
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 QUICK = frozenset({"picture", "pictures", "known", "find"})
 """Work that touches no model, so that it need not wait for a training."""
+OPENING = frozenset({"begin", "open"})
+"""Work that needs a model only where its base was not opened before."""
 TRAINING = frozenset({"act", "seek"})
 """Work that is answered as soon as a training has begun."""
 
@@ -63,7 +66,7 @@ class Worker:
         self._there = threading.Condition()
         self._waiting: deque[Call] = deque()
         self._now: Call | None = None
-        self._quick = ThreadPoolExecutor(2, "lorasteer-quick")
+        self._quick = ThreadPoolExecutor(1, "lorasteer-quick")
         threading.Thread(target=self._work, name="lorasteer-work", daemon=True).start()
 
     def take(self, message: Call | Interrupt) -> None:
@@ -72,12 +75,24 @@ class Worker:
             self._guarded(message.id, lambda: self._interrupt(message))
         elif self._answered_at_once(message):
             return
-        elif message.what in QUICK:
-            self._quick.submit(self._do, message)
-        elif message.what == "example" and self._now is not None and self._now.what in TRAINING:
-            self._quick.submit(self._do, replace(message, what="known"))
+        elif (beside := self._beside(message)) is not None:
+            self._quick.submit(self._do, beside)
         else:
             self._queue(message)
+
+    def _beside(self, call: Call) -> Call | None:
+        """What to do beside the work, without touching a model; None for what must wait for its turn."""
+        if call.what in QUICK:
+            return call
+        if not self._busy:
+            return None
+        if call.what == "example":
+            return replace(call, what="known")
+        if call.what in OPENING and self._place.loaded(call):
+            return replace(call, facts={**call.facts, "free": False})
+        step = call.facts.get("step") if call.what == "preview" else None
+        by_attributes = isinstance(step, Asking) and (step.direction is None or not step.direction.positive)
+        return replace(call, what="sketch") if by_attributes else None
 
     def _answered_at_once(self, call: Call) -> bool:
         """What needs no work: a decision that is outdated, and findings that are at hand."""
@@ -94,6 +109,12 @@ class Worker:
         if found is not None:
             self._outbox.put(Answer(call.id, found))
         return found is not None
+
+    @property
+    def _busy(self) -> bool:
+        """Whether something is done that takes its time."""
+        now = self._now
+        return now is not None and now.what in TRAINING | OPENING
 
     def _queue(self, call: Call) -> None:
         with self._there:

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lorasteer.errors import Interrupted
+from lorasteer.errors import Interrupted, UserError
 from lorasteer.records import Request
 from lorasteer.session import Budget, Goal, Session, Workbench, accuracy_on_test
 from lorasteer.session.demo import MODEL
 from lorasteer.session.opening import open_bench, retrained_models
 from lorasteer.session.states import BUSY
-from lorasteer.session.steps import AnyStep
+from lorasteer.session.steps import AnyStep, Asking
 from lorasteer.store import RunStore
 from lorasteer.tasks.activations import halting
 from lorasteer.tasks.base import Base, save_base
@@ -29,7 +29,7 @@ from lorasteer.web.engine import asking, exporting
 from lorasteer.web.engine.atlas import Atlas
 from lorasteer.web.engine.chart import Chart
 from lorasteer.web.engine.desk import Begun, Desk, check_step
-from lorasteer.web.engine.messages import Made, News, Told
+from lorasteer.web.engine.messages import Call, Made, News, Told
 from lorasteer.web.engine.shelf import DIGITS, Shelf, id_of
 
 MAPS = "maps"
@@ -62,11 +62,13 @@ class Place:
 
 @dataclass
 class Workplace:
-    """What is open. Its methods are called one at a time, but for those that `worker.QUICK` names, which touch no model.
+    """What is open. Its methods are called one at a time, but for those that `worker` does beside them, which touch no model.
 
     Args:
         place: Where everything lies.
         tell: Takes what is said to the server.
+        desks: Open sessions, by their ids.
+        undrawn: Sessions that are not shown whole yet.
     """
 
     place: Place
@@ -81,8 +83,20 @@ class Workplace:
         """The store."""
         return RunStore(self.place.store)
 
-    def begin(self, base: str, name: str, actor: str) -> views.SessionView:
-        """A new session on a base, which is trained first where it is not ready."""
+    def loaded(self, call: Call) -> bool:
+        """Whether a session can be begun or opened without making a model, which would take random numbers from a training."""
+        try:
+            folder = self.place.shelf.folder(call.facts["base"]) if call.what == "begin" else self._folder_of(call.run)
+        except UserError:
+            return False
+        return folder in self._benches
+
+    def _folder_of(self, run: str) -> Path:
+        record = self.store.load(run)
+        return self._base_of(record.base, Path(record.base_folder))[1]
+
+    def begin(self, base: str, name: str, actor: str, *, free: bool = True) -> views.SessionView:
+        """A new session on a base, which is trained first where it is not ready; a model is only asked where it is `free`."""
         folder = self.place.shelf.folder(base)
         if base == DIGITS and not (folder / "base.json").is_file():
             self._train_digits(folder)
@@ -90,10 +104,10 @@ class Workplace:
         session = Session.begin(
             bench, self.store, name=name, base_folder=folder.absolute(), actor=actor, retrained=partial(_kept, bench)
         )
-        return self._seat(session, base, folder, name)
+        return self._seat(session, base, folder, name, free=free)
 
-    def open(self, run: str) -> views.SessionView:
-        """A session that was begun before."""
+    def open(self, run: str, *, free: bool = True) -> views.SessionView:
+        """A session that was begun before; a model is only asked where it is `free`."""
         record = self.store.load(run)
         if record.id in self.desks:
             return self.desks[record.id].view
@@ -102,13 +116,13 @@ class Workplace:
         session = Session.open(bench, self.store, record.id, retrained=partial(_kept, bench))
         if session.state == "closed":
             session.close()
-        return self._seat(session, base, folder, record.name)
+        return self._seat(session, base, folder, record.name, free=free)
 
-    def _seat(self, session: Session, base: str, folder: Path, name: str) -> views.SessionView:
+    def _seat(self, session: Session, base: str, folder: Path, name: str, *, free: bool) -> views.SessionView:
         shown = self.place.shelf.view(base, folder).model_copy(update={"accuracy": self._bench(folder)[1]})
         tell = partial(self._told, session.id)
         chart = Chart(session, self._atlas, self.place.store / MAPS, tell)
-        desk = self.desks[session.id] = Desk(session, shown, name, tell, chart)
+        desk = self.desks[session.id] = Desk(session, shown, name, tell, chart, free=free)
         self.undrawn.append(session.id)
         return desk.view
 
@@ -120,7 +134,7 @@ class Workplace:
         run = self.undrawn.pop()
         try:
             with halting(halt):
-                self.desks[run].chart.draw()
+                self.desks[run].draw()
         except Interrupted:
             self.undrawn.append(run)
 
@@ -187,6 +201,14 @@ class Workplace:
     def findings(self, run: str, number: int, before: int | None) -> views.Findings:
         """What is measured of an iteration."""
         return self.desks[run].findings(number, before)
+
+    def sketch(self, run: str, step: AnyStep) -> views.Preview:
+        """What a request would do, said from the data alone, while a model is at work."""
+        check_step(step)
+        assert isinstance(step, Asking)
+        player, task = self.desks[run].player, self.desks[run].session.task
+        asked = task.request if task else player.asked()  # what is trained just now is not the head yet
+        return asking.sketch(player.session, step.request(asked))
 
     def preview(self, run: str, step: AnyStep) -> views.Preview:
         """What a request would do."""
