@@ -1,4 +1,8 @@
-"""The workbench page in a real browser, on a session in memory: mouse, keyboard, lasso, two windows, small screens."""
+"""The workbench page in a real browser, on a session in memory: mouse, keyboard, lasso, two windows, small screens.
+
+How far points move there is the room's own law: these tests show that the page draws what it is told. What a real model does is
+tested at the end, on the real engine.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browser import Server, axe, looked, opened, serve
-from tests.web.pages.app import memory
+from tests.web.pages.app import memory, real
 
 SEVEN = '[aria-label^="class 7,"]'
 TARGET_POINTS = """() => {
@@ -80,7 +85,7 @@ def test_forget_continue_and_undo_by_mouse(bench: Page) -> None:
     forget_seven(bench)
     bench.wait_for_timeout(600)
     first, moved = table(bench), bench.evaluate(TARGET_POINTS)
-    assert moved != before, "the points move while it unlearns"
+    assert moved != before, "the page draws the points where the room says that they are"
     do(bench, "continue")
     finished(bench, 2)
     bench.wait_for_timeout(600)
@@ -238,3 +243,30 @@ def test_nothing_serious_stands_in_the_way_of_a_screen_reader(bench: Page, schem
     bench.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     bench.wait_for_timeout(400)
     assert axe(bench) == []
+
+
+@pytest.mark.slow
+def test_the_whole_way_on_the_real_engine(browser: Browser, tmp_path: Path) -> None:
+    """Answers change at once. How far points move is the model's affair: features may keep what answers no longer say."""
+    with serve(real, folder=str(tmp_path)) as server, opened(browser) as watched:
+        page = come(f"{server.url}/begin", watched.page)
+        settled(page)
+        forget_seven(page)
+        settled(page)
+        first, places = table(page), page.evaluate(TARGET_POINTS)
+        left = float(page.locator("[data-metric='forget accuracy'] .wb-col-now").inner_text().split("%")[0])
+        assert left < 50, "most of the target is not recognised any more"
+        do(page, "continue")
+        finished(page, 2)
+        settled(page)
+        do(page, "undo")
+        finished(page, 1)
+        settled(page)
+        page.wait_for_timeout(800)
+        assert table(page) == first
+        assert page.evaluate(TARGET_POINTS) == places, "undo restores the picture"
+
+
+def settled(page: Page) -> None:
+    """Wait until the map stands still."""
+    expect(page.locator(".wb-map-chip")).to_contain_text("settled", timeout=60_000)
