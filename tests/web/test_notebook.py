@@ -25,6 +25,7 @@ def _own_token(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.slow
 def test_a_session_is_handed_over_and_taken_back(tmp_path: Path) -> None:
     bench, store = Workbench(small_base(), digits(), tmp_path / "cache"), RunStore(tmp_path / "store")
     session = Session.begin(bench, store)
@@ -64,6 +65,7 @@ def test_a_session_at_work_is_not_handed_over(tmp_path: Path) -> None:
     assert seen
 
 
+@pytest.mark.slow
 def test_data_that_only_this_process_has_is_refused(tmp_path: Path) -> None:
     whole = digits()
     data = ImageData("of my own", whole.classes, whole.train, whole.test)

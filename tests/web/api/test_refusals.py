@@ -127,6 +127,7 @@ def test_too_many_starts_are_told_when_to_come_again(tmp_path: Path, base: Path)
         ok(session.post({"action": "go", "number": 0}))  # what costs nothing is not counted
 
 
+@pytest.mark.slow
 def test_after_a_crash_it_says_so_and_goes_on(tmp_path: Path, base: Path) -> None:
     others = {child.pid for child in multiprocessing.active_children()}
     with served(tmp_path, base) as site, site.client() as client:
