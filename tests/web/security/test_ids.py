@@ -20,7 +20,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(
-    "name", [f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}", "a" * 64, secrets.token_hex(16), "0"]
+    "name",
+    [f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}", "a" * 64, secrets.token_hex(16), "0"],
+    ids=["run", "digest", "upload", "shortest"],
 )
 def test_ids_of_the_store_pass(name: str) -> None:
     assert check_id(name) == name
