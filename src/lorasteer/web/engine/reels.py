@@ -97,7 +97,7 @@ def read(path: Path, points: str) -> Reel | None:
         points: Digest of the points.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             positions, answers = file["positions"], file["answers"].astype(np.int64)
         if facts["points"] != points:
