@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import calibration, goal, pretrained, scatter, speed, steering, table1
+from benchmarks import browser, calibration, goal, pretrained, scatter, speed, steering, table1
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "calibration": calibration.main,
     "steering": steering.main,
     "scatter": scatter.main,
+    "browser": browser.main,
 }
 
 
