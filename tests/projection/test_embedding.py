@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.projection.conftest import Clouds
 
 
-def at_rest(embedding: Embedding, most: int = 200) -> Embedding:
+def at_rest(embedding: Embedding, most: int = 400) -> Embedding:
     """The map when it no longer moves."""
     for _ in range(most):
         if embedding.status != "settling":
@@ -101,6 +102,15 @@ def test_retained_points_hardly_move_between_refreshes(large: Embedding, clouds:
     assert max(jumps) < 0.02  # of the radius, which is 1
 
 
+def test_a_refresh_of_two_thousand_points_is_quick_enough_for_five_frames_a_second(large: Embedding, clouds: Clouds) -> None:
+    started = time.process_time()  # of the processor, so that a busy machine does not count
+    embedding, frames = large.moved(clouds.features(0.2)), 0
+    for _ in range(REFRESH // SLICE):
+        embedding = embedding.step()
+        frames += embedding.frame().positions.shape == (2000, 2)
+    assert frames / (time.process_time() - started) > 5
+
+
 def test_a_dissolving_class_is_never_shown_as_settled_before_the_map_says_so(large: Embedding, clouds: Clouds) -> None:
     embedding, frames = large, []
     for refresh in range(1, 11):
@@ -147,6 +157,7 @@ def test_other_points_find_their_place_among_those_that_stay(settled: Embedding,
 def test_points_that_are_all_new_begin_a_map(settled: Embedding, few: Clouds) -> None:
     nothing = np.full((300, 2), np.nan, np.float32)
     again = settled.replaced(few.features(), few.labels, nothing, few.target)
+    assert again.iteration == 0
     np.testing.assert_array_equal(again.picture.positions, begun(few).picture.positions)
 
 
@@ -175,6 +186,13 @@ def test_a_map_that_was_settling_goes_on(settled: Embedding, few: Clouds) -> Non
     back = settled.restored(midway.frame(), few.features(1.0))
     assert back.status == "settling"
     assert (back.step().picture.positions != midway.picture.positions).any()
+
+
+def test_a_map_restored_while_it_unfolded_unfolds_to_the_end(few: Clouds) -> None:
+    early = begun(few).step(100)
+    back = early.restored(early.frame(), few.features())
+    assert (back.iteration, back.layout.left) == (100, FIRST - 100)
+    assert at_rest(back).status == "settled"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20])

@@ -61,7 +61,8 @@ class Basis:
 
 def _axes(centred: Tensor, dims: int, seed: int) -> Tensor:
     if min(centred.shape) <= max(_EXACT, dims + _MORE):
-        return torch.linalg.svd(centred.double(), full_matrices=False).Vh[:dims]
+        every: Tensor = torch.linalg.svd(centred.double(), full_matrices=False).Vh
+        return every[:dims]
     return _leading(centred, dims, seed)
 
 
@@ -72,5 +73,6 @@ def _leading(centred: Tensor, dims: int, seed: int) -> Tensor:
     for _ in range(_ROUNDS):
         span = torch.linalg.qr(centred.T @ (centred @ span)).Q
     seen = (centred @ span).double()
-    turned = torch.linalg.eigh(seen.T @ seen).eigenvectors.flip(1)[:, :dims]
-    return (span.double() @ turned).T
+    turned: Tensor = torch.linalg.eigh(seen.T @ seen).eigenvectors
+    axes: Tensor = (span.double() @ turned.flip(1)[:, :dims]).T
+    return axes

@@ -18,10 +18,10 @@ from lorasteer.projection.layout import Layout, projection
 from lorasteer.projection.placing import Picture, pictured, placed
 from lorasteer.projection.seen import Points, Seen
 
-SLICE = 10
+SLICE = 5
 """Iterations between two looks at the map."""
-AT_REST = 1e-3
-"""Change of the divergence over one slice, in nats, below which points are taken to be at rest."""
+AT_REST = 1e-4
+"""Change of the divergence, in nats per iteration, below which points are taken to be at rest."""
 PATIENCE = 200
 """Iterations at rest after which a map that is not true to the features is said to differ."""
 
@@ -103,7 +103,7 @@ class Embedding:
         places = _checked(frame.positions, len(labels))
         if not (np.isfinite(places).all() and np.isfinite(frame.scale) and frame.scale > 0):
             raise DataError("the stored positions hold numbers that are not finite. Begin a new map.")
-        layout = drawing.resume(seen, places.astype(float) * frame.scale, seed)
+        layout = drawing.resume(seen, places.astype(float) * frame.scale, seed, frame.iteration)
         return cls(seen, layout, Picture(places, frame.scale), method, seed, frame.iteration, 0, frame.status)
 
     def moved(self, features: NDArray[np.float32]) -> Embedding:
@@ -145,9 +145,9 @@ class Embedding:
         places, drawing = _checked(known, len(labels)), projection(self.method)
         if not np.isfinite(places).all(1).any():
             layout = drawing.begin(seen, self.seed)
-            return Embedding(seen, layout, pictured(layout.positions), self.method, self.seed, self.iteration)._judged(None)
+            return Embedding(seen, layout, pictured(layout.positions), self.method, self.seed)._judged(None)
         picture = Picture(placed(seen.features, places, seed=self.seed), self.picture.scale)
-        layout = drawing.resume(seen, picture.positions.astype(float) * picture.scale, self.seed)
+        layout = drawing.resume(seen, picture.positions.astype(float) * picture.scale, self.seed, self.iteration)
         kept = Embedding(seen, layout, picture, self.method, self.seed, self.iteration)
         return kept._at(layout.towards(seen))._judged(None)
 
@@ -191,7 +191,7 @@ class Embedding:
         kl = self.layout.kl
         if self.layout.left:
             return replace(self, calm=0, status="settling")
-        rests = kl is not None and before is not None and abs(kl - before) * SLICE < AT_REST * iterations
+        rests = kl is not None and before is not None and abs(kl - before) < AT_REST * iterations
         calm = self.calm + iterations if rests else 0
         if kl is None or (calm and self._agrees) or calm > PATIENCE:  # without a divergence, what is done is done
             return replace(self, calm=calm, status="settled" if self._agrees else "differs")
@@ -200,5 +200,7 @@ class Embedding:
 
 def _checked(places: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     if places.shape != (count, 2):
-        raise DataError(f"positions of shape {places.shape} do not go with {count} points; allowed is [{count}, 2].")
+        raise DataError(
+            f"positions of shape {places.shape} do not go with {count} points; allowed is [{count}, 2]. Give one for each point."
+        )
     return np.ascontiguousarray(places, dtype=np.float32)

@@ -42,8 +42,8 @@ class Projection(Protocol):
     def begin(self, seen: Seen, seed: int) -> Layout:
         """The first layout."""
 
-    def resume(self, seen: Seen, positions: Positions, seed: int) -> Layout:
-        """A layout at given positions, to go on from there."""
+    def resume(self, seen: Seen, positions: Positions, seed: int, done: int) -> Layout:
+        """A layout at given positions, to go on from there; `done` is how many iterations brought them there."""
 
 
 def _import_all() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ _CELLS = 250_000  # distances held at a time: 2 MB with their places, so that th
 _ROWS = 64  # at least; products of fewer rows are slow
 
 
-class Neighbours(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Neighbours:
     """Nearest points of each point, nearest first.
 
     Args:

@@ -37,6 +37,6 @@ class PCA:
         """Points along the axes."""
         return Axes(seen.picture.astype(float))
 
-    def resume(self, seen: Seen, positions: Positions, seed: int) -> Axes:
+    def resume(self, seen: Seen, positions: Positions, seed: int, done: int) -> Axes:
         """Points where they were."""
         return Axes(positions)

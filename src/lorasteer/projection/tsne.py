@@ -85,7 +85,7 @@ def _embedding(positions: Positions, affinities: Affinities, optimizer: gradient
 
 def _affinities(seen: Seen) -> Affinities:
     """Gaussian affinities of the nearest neighbours. Their unit does not matter, so it is one that keeps squares in range."""
-    index, distance = seen.neighbours
+    index, distance = seen.neighbours.index, seen.neighbours.distance
     unit = float(distance.mean()) or 1.0
     perplexity = min(PERPLEXITY, index.shape[1] / 3)
     return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(index, distance / unit), n_jobs=1)
@@ -100,9 +100,11 @@ class TSNE:
         start = _small(seen, seed)
         return Tsne(_embedding(start, _affinities(seen)), 0, FIRST) if len(start) >= _FEWEST else Axes(seen.picture.astype(float))
 
-    def resume(self, seen: Seen, positions: Positions, seed: int) -> Tsne | Axes:
-        """Points where they were, at rest."""
-        return Tsne(_embedding(positions, _affinities(seen)), FIRST, 0) if len(positions) >= _FEWEST else Axes(positions)
+    def resume(self, seen: Seen, positions: Positions, seed: int, done: int) -> Tsne | Axes:
+        """Points where they were, at rest, with what the first schedule had still to do."""
+        if len(positions) < _FEWEST:
+            return Axes(positions)
+        return Tsne(_embedding(positions, _affinities(seen)), done, max(0, FIRST - done))
 
 
 def _small(seen: Seen, seed: int) -> Positions:

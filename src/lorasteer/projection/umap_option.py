@@ -68,7 +68,7 @@ class Umap:
         """Points along the first two principal axes, about to be fitted."""
         return self._at(seen, seen.picture.astype(float), seed, FIRST)
 
-    def resume(self, seen: Seen, positions: Positions, seed: int) -> Fit | Axes:
+    def resume(self, seen: Seen, positions: Positions, seed: int, done: int) -> Fit | Axes:
         """Points where they were, at rest."""
         return self._at(seen, positions, seed, 0)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lorasteer.projection.embedding import Embedding
 
 _NICE = 10
+_AT_ONCE = 8  # messages read before the map goes on, or a sender that never rests would stop it
+REFRESH = 50
+"""Iterations towards features before newer ones are taken in."""
 
 
 def run(pipe: Connection, frames_per_second: float) -> None:
@@ -48,28 +51,39 @@ class _Server:
         self._pipe, self._pace = pipe, pace
         self._map: Embedding | None = None
         self._key: Hashable = None
+        self._waiting: list[Message] = []
         self._paused = self._unsent = False
+        self._since = 0  # iterations since the features are those of now
         self._seq, self._sent_at = 0, 0.0
 
     def serve(self) -> None:
         while True:
-            for message in self._received():
+            self._receive()
+            message = self._due()
+            if message is not None or self._moves():
                 self._guarded(message)
-            if self._moves():
-                self._guarded(None)
             self._show()
 
     def _moves(self) -> bool:
         return self._map is not None and not self._paused and self._map.status == "settling"
 
-    def _received(self) -> list[Message]:
-        """Everything that has come, without what is outdated; waits where there is nothing else to do."""
-        waiting: list[Message] = []
-        patience = 0.0 if self._moves() else self._until_due() if self._unsent else None
-        while self._pipe.poll(patience):
-            waiting = queued(waiting, self._pipe.recv())
+    def _receive(self) -> None:
+        """What has come, without what is outdated; waits where there is nothing else to do."""
+        busy = self._moves() or self._waiting
+        patience = 0.0 if busy else self._until_due() if self._unsent else None
+        for _ in range(_AT_ONCE):
+            if not self._pipe.poll(patience):
+                return
+            self._waiting = queued(self._waiting, self._pipe.recv())
             patience = 0.0
-        return waiting
+
+    def _due(self) -> Message | None:
+        """The next message to take in; new features only after a whole refresh, or points would start and never arrive."""
+        early = self._moves() and self._since < REFRESH
+        for place, message in enumerate(self._waiting):
+            if not (early and isinstance(message, Move)):
+                return self._waiting.pop(place)
+        return None
 
     def _guarded(self, message: Message | None) -> None:
         """Take in a message, or make a step without one; what fails is told, and the map stays as it was."""
@@ -85,14 +99,16 @@ class _Server:
 
     def _step(self) -> None:
         assert self._map is not None
+        before = self._map.iteration
         self._map, self._unsent = self._map.step(), True
+        self._since += self._map.iteration - before
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Pause):
             self._paused = message.on
             return
         self._map = self._changed(message)
-        self._key, self._unsent = message.key, True
+        self._key, self._unsent, self._since = message.key, True, 0
         if not isinstance(message, Move):
             self._sent_at = 0.0  # other points are shown at once
 
