@@ -16,7 +16,7 @@ BIN := .venv/bin
 STAMP := .venv/.lorasteer-setup
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check bench docs format
+.PHONY: help setup demo test check bench record docs format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -46,6 +46,9 @@ check: $(STAMP) ## Format, lint, types, layers, freshness of generated docs
 
 bench: $(STAMP) ## Run the experiments behind the README's tables
 	@$(BIN)/python -m benchmarks $(EXPERIMENTS)
+
+record: $(STAMP) ## Record the moving picture of lorasteer steer anew, docs/assets/steer.svg
+	@$(BIN)/python -m scripts.record
 
 docs: $(STAMP) ## Build the documentation into site/
 	@echo "docs: building"; NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import calibration, goal, pretrained, speed, steering, table1
+from benchmarks import calibration, goal, pretrained, scatter, speed, steering, table1
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -18,6 +18,7 @@ EXPERIMENTS = {
     "goal": goal.main,
     "calibration": calibration.main,
     "steering": steering.main,
+    "scatter": scatter.main,
 }
 
 

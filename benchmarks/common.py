@@ -83,14 +83,16 @@ def bench(base: Base, data: ImageData) -> Workbench:
     return Workbench(base, data, cache=CACHE)
 
 
-def write(name: str, title: str, data: ImageData, columns: list[str], rows: list[list[str]], note: str, **facts: Any) -> None:
-    """Write one result: a table, and the raw numbers with machine, versions and digests."""
+def write(
+    name: str, title: str, data: ImageData | None, columns: list[str], rows: list[list[str]], note: str, **facts: Any
+) -> None:
+    """Write one result: a table, and the raw numbers with machine, versions and the digest of the data, if any were used."""
     document = {
         "title": title,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine_facts(),
         "versions": versions(),
-        "data": {"name": data.name.rpartition("/")[2], "digest": data.digest},
+        "data": data and {"name": data.name.rpartition("/")[2], "digest": data.digest},
         "table": {"title": title, "columns": columns, "rows": rows, "note": note},
         **facts,
     }

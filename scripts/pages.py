@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scripts.http_api import http_api
 from scripts.picture import picture
 from scripts.schema import schema
 
@@ -208,8 +210,12 @@ def _default(field: Mapping[str, Any]) -> str:
     return json.dumps(field["default"], ensure_ascii=False) if "default" in field else "made on the spot"
 
 
-def _type(field: Mapping[str, Any]) -> str:
+def _type(field: Mapping[str, Any], page: str = "settings.md") -> str:
     """A JSON schema type in words, with its range.
+
+    Args:
+        field: The schema.
+        page: Where records that it refers to are described.
 
     Example:
         >>> _type({"type": "number", "minimum": 0, "maximum": 1}), _type({"enum": ["a", "b"]})
@@ -219,14 +225,21 @@ def _type(field: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
         return f"`{field['const']}`"
-    if "anyOf" in field:
-        return " or ".join(_type(option) for option in field["anyOf"])
+    if options := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(_type(option, page) for option in options)
     if "$ref" in field:
         name = field["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](settings.md#{name.lower()})"
+        return f"[{name}]({page}#{name.lower()})"
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}))}"
+        return f"list of {_type(field.get('items', {}), page)}"
     return _words(field) + _range(field)
+
+
+def http_api_page() -> str:
+    """All calls of the HTTP API, and what is sent and answered."""
+    from lorasteer.web.api import described
+
+    return http_api(described().openapi(), table, partial(_type, page=""))
 
 
 def _words(field: Mapping[str, Any]) -> str:
@@ -273,6 +286,7 @@ PAGES: dict[str, Writer] = {
     "docs/assets/table1.svg": readme_picture,
     "docs/reference/api.md": api_page,
     "docs/reference/cli.md": cli_page,
+    "docs/reference/http-api.md": http_api_page,
     "docs/reference/material.md": material_page,
     "docs/reference/methods.md": methods_page,
     "docs/reference/metrics.md": metrics_page,

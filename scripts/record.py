@@ -22,7 +22,7 @@ from rich.terminal_theme import MONOKAI
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "assets" / "steer.svg"
 TYPED = (
-    "enter", "c", "a 0.9 enter", "u", "g 1 enter", "a 0.7 enter", *("left",) * 10, "m", "x 3 5 enter", "s", "e adapter enter",
+    "enter", "c", "a 0.9 enter", "u", "h 1 enter", "a 0.7 enter", *("left",) * 10, "m", "x 3 5 enter", "s", "e adapter enter",
 )  # fmt: skip
 """What is typed: start, continue, adjust, undo, branch, strength 0.5, commit, compare, stop, export."""
 COLUMNS, LINES, SECONDS = 150, 32, 2.2

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from lorasteer.records import Plan as Plan
     from lorasteer.records import Request as Request
     from lorasteer.records import Target as Target
+    from lorasteer.session import Budget as Budget
     from lorasteer.session import Feedback as Feedback
+    from lorasteer.session import Found as Found
+    from lorasteer.session import Goal as Goal
     from lorasteer.session import Round as Round
     from lorasteer.session import Session as Session
     from lorasteer.session import Workbench as Workbench
@@ -63,7 +66,7 @@ _PLACES = {
     "export": ("export_adapter", "export_merged"),
     "methods": ("METHODS",),
     "records": ("Direction", "Evaluation", "Measurement", "Plan", "Request", "Target"),
-    "session": ("Feedback", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
+    "session": ("Budget", "Feedback", "Found", "Goal", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
     "tasks.base": ("Base", "save_base"),
     "tasks.training": ("FitSettings",),
     "tasks.vision.classifier": ("adopt", "load_base", "train_classifier"),

@@ -6,38 +6,44 @@ from pathlib import Path
 
 import pytest
 
-from lorasteer.cli.asking import direction_of, method_settings, numbers, pairs_of, request_of, target_of
+from lorasteer.cli.asking import asked_for, direction_of, method_settings, numbers, pairs_of, request_of, target_of
+from lorasteer.cli.options import DirectionWords, RequestWords, TargetWords
 from lorasteer.errors import PlanError, RequestError
-from lorasteer.records import Direction, Target
+from lorasteer.records import Direction, Request, Target
 from tests.support.errors import refuses
 
 
 def test_each_way_to_name_a_target() -> None:
-    assert target_of(["7", "9"], None, None, None, None) == Target(classes=("7", "9"))
-    assert target_of(None, "ink > 3", None, None, None) == Target(where="ink > 3")
-    assert target_of(None, None, "a, b", None, None) == Target(ids=("a", "b"))
-    assert target_of(None, None, None, Path("ids.txt"), None) == Target(ids_file="ids.txt")
-    assert target_of(None, None, None, None, 5) == Target(random=5)
+    assert target_of(TargetWords(forget=["7", "9"])) == Target(classes=("7", "9"))
+    assert target_of(TargetWords(where="ink > 3")) == Target(where="ink > 3")
+    assert target_of(TargetWords(ids="a, b")) == Target(ids=("a", "b"))
+    assert target_of(TargetWords(ids_file=Path("ids.txt"))) == Target(ids_file="ids.txt")
+    assert target_of(TargetWords(random=5)) == Target(random=5)
 
 
-@pytest.mark.parametrize("ways", [(None, None, None, None, None), (["7"], None, None, None, 5)])
-def test_exactly_one_way(ways: tuple[None, None, None, None, None]) -> None:
+@pytest.mark.parametrize("words", [TargetWords(), TargetWords(forget=["7"], random=5)], ids=["none", "two"])
+def test_exactly_one_way(words: TargetWords) -> None:
     with refuses(RequestError, "exactly one of --forget"):
-        target_of(*ways)
+        target_of(words)
 
 
 def test_a_random_target_of_nothing() -> None:
     with refuses(RequestError, "random", "greater than 0"):
-        target_of(None, None, None, None, 0)
+        target_of(TargetWords(random=0))
 
 
 def test_directions() -> None:
-    assert direction_of(None, None, False, None, None) is None
-    assert direction_of("slant", None, True, None, None) == Direction(attribute="slant", descending=True)
-    assert direction_of("sub", ["a", "b"], False, None, None) == Direction(attribute="sub", values=("a", "b"))
-    assert direction_of(None, None, False, "x,y", "z") == Direction(positive=("x", "y"), negative=("z",))
+    assert direction_of(DirectionWords()) is None
+    assert direction_of(DirectionWords(attribute="slant", descending=True)) == Direction(attribute="slant", descending=True)
+    assert direction_of(DirectionWords("sub", ["a", "b"])) == Direction(attribute="sub", values=("a", "b"))
+    assert direction_of(DirectionWords(positive="x,y", negative="z")) == Direction(positive=("x", "y"), negative=("z",))
     with refuses(RequestError, "positive and negative ids are needed together"):
-        direction_of(None, None, False, "x", None)
+        direction_of(DirectionWords(positive="x"))
+
+
+def test_a_whole_request() -> None:
+    words = RequestWords(TargetWords(forget=["7"]), intensity=0.75, setting=["epochs=2"], seed=3)
+    assert asked_for(words) == Request(target=Target(classes=("7",)), intensity=0.75, settings={"epochs": 2}, seed=3)
 
 
 def test_a_request_out_of_range() -> None:

@@ -103,7 +103,7 @@ def test_a_whole_session_by_hand(base: Path, home: Path, tmp_path: Path, termina
     steered(terminal, store, "c", 2, 2)
     steered(terminal, store, "a0.9\r", 3, 3)
     steered(terminal, store, "u", 2, 3)
-    steered(terminal, store, "g1\r", 1, 3)
+    steered(terminal, store, "h1\r", 1, 3)
     steered(terminal, store, "aintensity=0.7\r", 4, 4)
     terminal.type("\x1b[D" * 10)
     terminal.sees("0.50")
@@ -150,6 +150,27 @@ def test_interrupt_keeps_what_was_learned_and_ctrl_c_twice_leaves(base: Path, ho
     steered(again, store, "u", 0, 1)
     again.type("q")
     assert again.ends() == 0
+
+
+def test_a_goal_is_sought_by_a_key_and_ended_by_another(base: Path, home: Path, terminals: list[Terminal]) -> None:
+    store = RunStore(home / "runs")
+    terminal = Terminal("steer", base, "--forget", "7")
+    terminals.append(terminal)
+    terminal.sees("goal")
+    terminal.type("gforget-at-most=0 retain-loss-at-most=0 set.epochs=1 set.retain=50 tries=500 seconds=3600\r")
+    terminal.sees("try 2")
+    terminal.type("u")
+    terminal.sees("cannot undo now")
+    terminal.type("\x1b[D")
+    terminal.sees("a goal is sought")
+    terminal.type("i")
+    terminal.sees("The goal was not reached")
+    (found,) = store.list()
+    assert [event.action for event in store.events(found.id)].count("found") == 1
+    assert len(store.iterations(found.id)) < 500
+    assert state(store)[0] == "reviewing"
+    terminal.type("q")
+    assert terminal.ends() == 0
 
 
 def test_help_refusals_and_an_unfinished_line(base: Path, home: Path, terminals: list[Terminal]) -> None:

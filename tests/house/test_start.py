@@ -45,5 +45,5 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_help_names_every_command() -> None:
     output, _ = run(HELP.format(arguments=["--help"]))
-    for command in ("demo", "train", "retrain", "unlearn", "evaluate", "methods", "runs", "export", "bench"):
+    for command in ("demo", "train", "retrain", "unlearn", "web", "evaluate", "methods", "runs", "export", "bench"):
         assert command in output

@@ -113,3 +113,17 @@ def test_an_adjustment_keeps_what_it_does_not_name() -> None:
 def test_a_target_in_two_ways_is_refused() -> None:
     with pytest.raises(RequestError, match="forget and random"):
         Adjust(action="adjust", forget="1", random=3).request(None)
+
+
+def test_what_a_search_will_make_is_not_known_beforehand() -> None:
+    goal = {"action": "goal", "forget": "7"}
+    checked(
+        goal, {"action": "go", "number": 9}, {"action": "continue"}, {"action": "undo"}, {"action": "undo"}, {"action": "start"}
+    )
+    checked(goal, {"action": "export", "folder": "a"}, {"action": "compare", "before": 0, "after": 3}, {"action": "stop"})
+    with pytest.raises(SessionError, match=r"step 1 \(goal\): no target is named"):
+        checked({"action": "goal"})
+    with pytest.raises(SessionError, match=r"step 3 \(goal\): cannot goal now: the session is closed"):
+        checked(goal, {"action": "stop"}, goal)
+    with pytest.raises(SessionError, match=r"step 1 \(goal\): there is no 'intensity'"):
+        checked({**goal, "intensity": 0.5})

@@ -9,12 +9,13 @@ import pytest
 from peft import PeftModel
 
 from lorasteer.errors import SessionError, StoreError
+from lorasteer.records import Event
 from lorasteer.session import Session
 from lorasteer.session.rehearsal import steps_of
 from lorasteer.session.script import Played, done_already, play
 from lorasteer.session.steps import AnyStep
 from tests.support.digits import bench
-from tests.support.sessions import QUICK, actions, again, begin, events
+from tests.support.sessions import QUICK, actions, again, begin, events, forgotten
 
 START = {"action": "start", "forget": "7", "settings": QUICK, "why": "a customer asked"}
 TOUR: list[dict[str, Any]] = [
@@ -75,20 +76,23 @@ def test_a_cut_off_script_goes_on_and_ends_alike(tmp_path: Path, cut: int) -> No
     assert [one.tensors for one in rest] == [one.tensors for one in whole[rest[0].step - 1 :]]
 
 
-def test_a_step_that_was_broken_off_is_done_again(tmp_path: Path) -> None:
-    session = begin(tmp_path)
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_step_that_was_broken_off_is_done_again(tmp_path: Path, done: int) -> None:
+    session, steps = begin(tmp_path), steps_of(TOUR[:2])
 
     def break_off(_: object) -> None:
         raise KeyboardInterrupt
 
-    running = play(session, steps_of(TOUR[:2]), folder=tmp_path)
-    next(running)
+    running = play(session, steps, folder=tmp_path)
+    for _ in range(done):
+        next(running)
     session.listeners.append(lambda told: break_off(told) if hasattr(told, "loss") else None)
     with pytest.raises(KeyboardInterrupt):
         next(running)
     session.listeners.clear()
     assert actions(session)[-1] == "failed"
-    assert [one.step for one in play(session, steps_of(TOUR[:2]), folder=tmp_path)] == [2]
+    assert [one.step for one in play(session, steps, folder=tmp_path)] == [1, 2][done:]
+    assert [iteration.action for iteration in session.iterations] == ["unlearn", "continue"]
 
 
 def test_a_run_that_was_steered_otherwise_is_not_taken_over(tmp_path: Path) -> None:
@@ -127,3 +131,52 @@ def test_steps_that_the_log_does_not_know_are_counted_with_the_next_one(tmp_path
     assert done_already(steps, events(session)) == 1
     session.undo()
     assert done_already(steps, events(session)) == 3
+
+
+HOPELESS = {"epochs": 1, "learning_rate": 1e-6, "retain": 50}
+SEARCH: list[dict[str, Any]] = [
+    {"action": "goal", "forget": "7", "settings": HOPELESS, "tries": 3, "seconds": 3600, "why": "half a per cent is enough"},
+    {"action": "go", "number": 1}, {"action": "commit", "strength": 0.5},
+    {"action": "goal", "settings": {}, "tries": 2, "seconds": 3600, "retain_loss_at_most": 0.05},
+    {"action": "stop"},
+]  # fmt: skip
+
+
+def test_a_goal_is_a_step(tmp_path: Path) -> None:
+    session = begin(tmp_path)
+    first, *_, second, _ = played(session, SEARCH, tmp_path)
+    assert first.words[0].startswith("The goal was not reached: the tries were used up after 3 trainings")
+    assert first.values["forget_accuracy"] == forgotten(session.past[first.head])
+    assert first.line.startswith(f"step 1 goal: iteration {first.head} is in force: The goal was not reached")
+    assert second.words[0].startswith("The goal is reached by")
+    ends = [place for place, action in enumerate(actions(session)) if action == "found"]
+    assert len(ends) == 2
+    assert actions(session)[: ends[0]].count("goal") == 3
+    assert events(session)[1].why.startswith("half a per cent is enough; on the way to a goal: at most 1.0 %")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 9, 12])
+def test_a_search_that_was_cut_off_goes_on_with_the_tries_that_are_left(tmp_path: Path, cut: int) -> None:
+    """Cut off after so many iterations were kept or tries begun: what is done is not done again, and all ends alike."""
+    whole = begin(tmp_path / "whole")
+    expected = played(whole, SEARCH, tmp_path)
+    session, seen = begin(tmp_path / "cut"), 0
+
+    def break_off(told: object) -> None:
+        nonlocal seen
+        seen += isinstance(told, Event) and told.action in ("goal", "go", "commit", "finished")
+        if seen == cut:
+            raise KeyboardInterrupt
+
+    session.listeners.append(break_off)
+    with pytest.raises(KeyboardInterrupt):
+        played(session, SEARCH, tmp_path)
+    session = again(session)
+    rest = played(session, SEARCH, tmp_path)
+    assert [one.tensors for one in rest] == [one.tensors for one in expected[len(expected) - len(rest) :]]
+    assert tensors_of(session) == tensors_of(whole)
+
+
+def tensors_of(session: Session) -> list[tuple[str, float]]:
+    """Numbers of every iteration, with their strength."""
+    return [(iteration.change.tensors, iteration.change.strength) for iteration in session.iterations]

@@ -12,8 +12,8 @@ from lorasteer.errors import RequestError
 from lorasteer.records import Event, Request, Target
 from lorasteer.session import Session
 from lorasteer.session.found import Found
-from lorasteer.session.goal import Goal
-from lorasteer.session.seeking import Budget, seek
+from lorasteer.session.goal import Budget, Goal
+from lorasteer.session.seeking import seek, tries_of
 from lorasteer.tasks.training import Progress
 from tests.support.digits import digits, request
 from tests.support.errors import refuses
@@ -176,3 +176,32 @@ def test_single_examples_have_no_such_goal(tmp_path: Path) -> None:
     ids = tuple(digits().train.ids[:20].tolist())
     with refuses(RequestError, "match-unseen"):
         seek(begin(tmp_path), Request(target=Target(ids=ids)))
+
+
+def test_a_try_that_outlives_the_time_is_cut_and_counts_as_it_is(tmp_path: Path) -> None:
+    session = begin(tmp_path)
+    endless = request(method="lora-finetune", settings={"epochs": 1000, "learning_rate": 1e-6})
+    found = seek(session, endless, budget=Budget(tries=5, seconds=0.3))
+    assert (found.ended, found.trained, found.cut, found.met) == ("seconds", 1, 1, False)
+    assert found.chosen is not None
+    assert found.chosen.iteration == 1
+    assert session.iterations[0].interrupted
+    assert "Iteration 1 was cut off by the time; it holds what it had learned." in found.words
+    assert seek(session, endless, budget=NOW).tries == ()  # what was cut off says nothing about its plan
+
+
+def test_a_search_ends_in_the_log_with_what_it_came_to(tmp_path: Path) -> None:
+    session = begin(tmp_path)
+    found = session.seek(HOPELESS, budget=few(2))
+    last = events(session)[-1]
+    assert (last.action, last.actor, session.state) == ("found", "lorasteer", "reviewing")
+    assert Found.model_validate(last.detail["found"]) == found
+    assert tries_of(events(session)) == 0
+    assert tries_of(events(session)[:-1]) == 2
+
+
+def test_a_search_that_tries_nothing_leaves_the_session_idle(tmp_path: Path) -> None:
+    session = begin(tmp_path)
+    assert session.seek(HOPELESS, budget=NOW).chosen is None
+    assert (session.state, actions(session)) == ("idle", ["begin", "found"])
+    session.start(request())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -320,6 +321,21 @@ def test_a_session_whose_process_died_opens_at_its_last_iteration(session: Sessi
     last = events(opened)[-1]
     assert (last.action, last.actor, last.detail["was"]) == ("recovered", "lorasteer", state)
     assert opened.store.verify() == []
+
+
+def test_two_sessions_on_one_run_are_refused_until_the_first_is_closed_or_gone(tmp_path: Path) -> None:
+    session = begin(tmp_path)
+    run, store = session.id, session.store
+    with refuses(StoreError, f"run {run} is steered by another session of this process", "close()"):
+        Session.open(bench(), RunStore(store.root), run)
+    other = Session.begin(bench(), RunStore(store.root))  # another run of the same store may be steered meanwhile
+    other.start(quick())
+    session.close()
+    opened = Session.open(bench(), store, run)
+    opened.start(quick())
+    del opened
+    gc.collect()
+    assert Session.open(bench(), store, run).current is not None
 
 
 def test_opened_again_it_is_what_it_was(session: Session) -> None:

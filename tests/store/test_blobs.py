@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +181,15 @@ def test_removing_takes_the_name_first(blobs: Blobs, monkeypatch: pytest.MonkeyP
     assert (blobs.names(), len(blobs.stale())) == (set(), 1)
     assert blobs.remove(blobs.stale()[0]) > 0
     assert blobs.stale() == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such rights")
+@pytest.mark.parametrize(("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)])
+def test_who_may_read_is_what_the_umask_says(blobs: Blobs, mask: int, file: int, folder: int) -> None:
+    before = os.umask(mask)
+    try:
+        names = [blobs.keep_change(adapter()), blobs.keep_resume(resume(), kept_base().digest)]
+    finally:
+        os.umask(before)
+    for path in (path for name in names for path in [blobs.folder / name, *(blobs.folder / name).rglob("*")]):
+        assert stat.S_IMODE(path.stat().st_mode) == (folder if path.is_dir() else file), path

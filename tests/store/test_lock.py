@@ -84,6 +84,16 @@ def test_blocks_nest_and_overlap_in_one_process(store: RunStore) -> None:
     assert not (store.root / lock.HOLDER).exists()
 
 
+def test_a_run_is_steered_by_one_at_a_time(store: RunStore) -> None:
+    with store.steering(RUN), store.steering("another"):
+        with refuses(StoreError, f"run {RUN} is steered by another session"), RunStore(store.root).steering(RUN):
+            pass
+        add(store, 4)
+    with store.steering(RUN):
+        pass
+    assert not (store.root / lock.HOLDER).exists()
+
+
 def test_threads_of_one_process_take_turns(store: RunStore) -> None:
     def work(name: str) -> None:
         store.begin(run(name), actor=name)

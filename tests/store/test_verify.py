@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 
 from lorasteer.records import Event, Iteration
 from lorasteer.store import RunStore
-from lorasteer.store.index import NAME
 from lorasteer.store.rows import EVENT_COLUMNS
-from tests.support.kept import RUN, adapter, filled, kept_base
+from tests.support.kept import RUN, adapter, filled
+from tests.support.planted import blob, edit, edited_alpha, flip, flipped_bit, foreign_base
 
 
 @pytest.fixture
@@ -24,42 +23,8 @@ def store(tmp_path: Path) -> RunStore:
     return kept
 
 
-def edit(store: RunStore, *statements: str) -> None:
-    """Edit the index as a person with a database tool would, guards taken away."""
-    connection = sqlite3.connect(store.root / NAME)
-    for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {trigger}")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-
-
-def blob(store: RunStore, number: int, column: str = "change") -> Path:
-    connection = sqlite3.connect(store.root / NAME)
-    name = connection.execute(f"SELECT {column} FROM iterations WHERE number = ?", (number,)).fetchone()[0]
-    connection.close()
-    return store.root / "blobs" / str(name)
-
-
-def flip(path: Path) -> None:
-    text = bytearray(path.read_bytes())
-    text[-1] ^= 1
-    path.write_bytes(bytes(text))
-
-
-def flipped_bit(store: RunStore) -> None:
-    flip(blob(store, 1) / "adapter_model.safetensors")
-
-
 def flipped_bit_of_the_optimiser(store: RunStore) -> None:
     flip(blob(store, 1, "resume") / "resume.safetensors")
-
-
-def edited_alpha(store: RunStore) -> None:
-    path = blob(store, 1) / "adapter_config.json"
-    config = json.loads(path.read_text())
-    path.write_text(json.dumps({**config, "lora_alpha": 99}))
 
 
 def missing_blob(store: RunStore) -> None:
@@ -77,10 +42,6 @@ def foreign_change(store: RunStore) -> None:
 def swapped_blobs(store: RunStore) -> None:
     names = [blob(store, number).name for number in (1, 2)]
     edit(store, *[f"UPDATE iterations SET change = '{name}' WHERE number = {n}" for n, name in zip((2, 1), names, strict=True)])
-
-
-def foreign_base(store: RunStore) -> None:
-    edit(store, f"UPDATE runs SET base = '{kept_base(seed=1).digest}'")
 
 
 def edited_metric(store: RunStore) -> None:

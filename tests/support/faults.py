@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import safetensors.torch
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 WRITING = ("BEGIN IMMEDIATE", "COMMIT", "CREATE", "DELETE", "INSERT", "PRAGMA journal_mode", "PRAGMA user_version =", "UPDATE")
 CALLS: tuple[tuple[Any, str], ...] = (
-    (os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (tempfile, "mkstemp"), (shutil, "copyfile"),
+    (os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (Path, "touch"), (shutil, "copyfile"),
 )  # fmt: skip
 
 

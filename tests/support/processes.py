@@ -5,4 +5,4 @@ from __future__ import annotations
 import multiprocessing
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.support.writer"])
+CONTEXT.set_forkserver_preload(["tests.support.writer", "tests.support.steered"])

@@ -19,6 +19,7 @@ from lorasteer.cli.runs import runs
 from lorasteer.cli.steer import steer
 from lorasteer.cli.train import train
 from lorasteer.cli.unlearn import unlearn
+from lorasteer.cli.web import web
 
 app = typer.Typer(
     name="lorasteer",
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts in a third of the time
     pretty_exceptions_enable=False,  # a bug shows Python's own traceback
 )
-_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, evaluate, methods)
+_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, web, evaluate, methods)
 _AFTER_RUNS: tuple[Callable[..., None], ...] = (export, bench)
 for command in _BEFORE_RUNS:
     app.command(help=help_of(command))(command)

@@ -4,54 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
+from lorasteer.cli.options import DirectionWords, RequestWords, TargetWords
 from lorasteer.errors import PlanError, RequestError, UserError
 from lorasteer.records import Direction, Record, Request, Settings, Target, first_problem
 
 R = TypeVar("R", bound=Record)
 
 
-def target_of(
-    forget: Sequence[str] | None, where: str | None, ids: str | None, ids_file: Path | None, random: int | None
-) -> Target:
+def target_of(words: TargetWords) -> Target:
     """The target that the options name.
 
     Raises:
         RequestError: Not exactly one way to name it was used.
     """
-    given = [forget, where, ids, ids_file, random is not None]
+    given = [words.forget, words.where, words.ids, words.ids_file, words.random is not None]
     ways = sum(bool(way) for way in given)
     if ways != 1:
         raise RequestError(
             f"the target was given in {ways} ways; allowed is exactly one of --forget, --where, --ids, --ids-file, --random. "
             "Say what to forget, for example with --forget CLASS."
         )
-    file = str(ids_file) if ids_file else None
-    return _made(Target, classes=tuple(forget or ()), where=where, ids=listed(ids), ids_file=file, random=random)
+    file = str(words.ids_file) if words.ids_file else None
+    classes, ids = tuple(words.forget or ()), listed(words.ids)
+    return _made(Target, classes=classes, where=words.where, ids=ids, ids_file=file, random=words.random)
 
 
-def has_target(*ways: object) -> bool:
+def has_target(words: TargetWords) -> bool:
     """Whether any option names a target."""
-    return any(way is not None for way in ways)
+    return words != TargetWords()
 
 
-def direction_of(
-    attribute: str | None, values: Sequence[str] | None, descending: bool, positive: str | None, negative: str | None
-) -> Direction | None:
+def direction_of(words: DirectionWords) -> Direction | None:
     """The direction that the options name; None where they name none.
 
     Raises:
         RequestError: The options do not go together.
     """
-    if not any((attribute, values, positive, negative)):
+    if not any((words.attribute, words.value, words.positive, words.negative)):
         return None
     return _made(
-        Direction, attribute=attribute, values=tuple(values or ()), descending=descending, positive=listed(positive),
-        negative=listed(negative),
+        Direction, attribute=words.attribute, values=tuple(words.value or ()), descending=words.descending,
+        positive=listed(words.positive), negative=listed(words.negative),
     )  # fmt: skip
 
 
@@ -62,6 +59,21 @@ def request_of(target: Target, **values: Any) -> Request:
         RequestError: A value is out of range.
     """
     return _made(Request, target=target, **values)
+
+
+def asked_for(words: RequestWords) -> Request:
+    """The request that the options make.
+
+    Raises:
+        RequestError: The target is not named in exactly one way, or a value is out of range.
+        PlanError: The method is unknown, or a setting is not `name=value`.
+    """
+    target, direction = target_of(words.target), direction_of(words.direction)
+    settings = method_settings(words.method, words.setting)
+    return request_of(
+        target, intensity=words.intensity, direction=direction, method=words.method, settings=settings, aim=words.aim,
+        seed=words.seed,
+    )  # fmt: skip
 
 
 def listed(text: str | None) -> tuple[str, ...]:

@@ -9,29 +9,24 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, listed, numbers, target_of
+from lorasteer.cli.groups import grouped
 from lorasteer.cli.progress import working
 
 if TYPE_CHECKING:
     from lorasteer.session import Comparison
 
 
+@grouped
 def bench(
     base: options.BaseFolder,
-    forget: options.Forget = None,
-    where: options.Where = None,
-    ids: options.Ids = None,
-    ids_file: options.IdsFile = None,
-    random: options.Random = None,
+    *,
+    named: options.TargetWords,
     methods: Annotated[
         str | None, typer.Option("--methods", metavar="NAME,NAME", help="Methods to compare; all that fit when left out.")
     ] = None,
     seeds: Annotated[str, typer.Option("--seeds", metavar="N,N", help="Seeds of the requests.")] = "0,1,2",
     intensity: options.Intensity = 0.5,
-    attribute: options.Attribute = None,
-    value: options.Values = None,
-    descending: options.Descending = False,
-    positive: options.Positive = None,
-    negative: options.Negative = None,
+    meaning: options.DirectionWords,
     retrained: Annotated[int, typer.Option("--retrained", min=0, metavar="N", help="Number of retrained models.")] = 1,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write everything measured as JSON.")] = None,
     data: options.Data = None,
@@ -46,8 +41,8 @@ def bench(
     from lorasteer.session import compare, document
     from lorasteer.session.opening import open_bench
 
-    target = target_of(forget, where, ids, ids_file, random)
-    direction = direction_of(attribute, value, descending, positive, negative)
+    target = target_of(named)
+    direction = direction_of(meaning)
     names, drawn = listed(methods) or None, numbers(seeds, what="--seeds")
     if out is not None:
         _check_file(out)

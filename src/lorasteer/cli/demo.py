@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,17 +12,23 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.progress import working
+from lorasteer.cli.web import DEMO, STORE, serve_demonstration
 
 if TYPE_CHECKING:
     from lorasteer.session import Demo
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where everything goes.")] = Path("lorasteer-demo"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where everything goes.")] = DEMO,
     forget: Annotated[str, typer.Option("--forget", metavar="DIGIT", help="Digit to forget.")] = "7",
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="End after the table; a terminal goes on to the workbench otherwise.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Make a small network forget a digit in three ways, and compare it with networks that never saw it.
+
+    At a terminal the workbench opens on it then, until Ctrl-C.
 
     Example:
         lorasteer demo
@@ -29,7 +38,7 @@ def demo(
     from lorasteer.session.demo import PARTS
     from lorasteer.store import check_out
 
-    check_out(out, PARTS, overwrite=True)
+    check_out(out, (*PARTS, STORE), overwrite=True)
     made = run_demo(out, forget=forget, stage=working)
     if json:
         evaluations = [evaluation.model_dump(mode="json") for evaluation in made.evaluations]
@@ -37,6 +46,15 @@ def demo(
         show.document({"folder": str(out), "evaluations": evaluations, **kept, "difference": made.difference})
         return
     _tell(made, forget, out)
+    if is_attended(no_browser=no_browser):
+        show.say()
+        serve_demonstration(out)
+
+
+def is_attended(*, no_browser: bool) -> bool:
+    """Whether a person is there to whom the workbench can be shown: at a terminal, and not on a build machine."""
+    wanted = not (no_browser or os.environ.get("CI")) and find_spec("nicegui") is not None
+    return wanted and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _tell(made: Demo, forget: str, out: Path) -> None:
@@ -50,6 +68,7 @@ def _tell(made: Demo, forget: str, out: Path) -> None:
     show.say(f"Adapter in {out / 'adapter'}; loaded with stock PEFT its logits differ by at most {made.difference:.1e}.")
     show.say()
     show.say("Next:")
+    show.say("  lorasteer web --demo" if out == DEMO else f"  lorasteer web {out / 'base'} --cache {out / 'cache'}")
     show.say(f"  lorasteer unlearn {out / 'base'} --forget 3 --intensity 0.75 --cache {out / 'cache'}")
     show.say(f"  lorasteer evaluate {out / 'base'} --change {out / 'run'} --cache {out / 'cache'}")
     show.say(f"  lorasteer export {out / 'run'} --merged --out merged")

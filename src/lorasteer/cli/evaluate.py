@@ -9,6 +9,7 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import direction_of, has_target, request_of, target_of
+from lorasteer.cli.groups import grouped
 from lorasteer.cli.opening import Opened, open_change
 from lorasteer.cli.progress import working
 
@@ -17,31 +18,22 @@ if TYPE_CHECKING:
     from lorasteer.records import Direction, Evaluation, Request, Target
 
 
+@grouped
 def evaluate(
     base: options.BaseFolder,
+    *,
     change: Annotated[
         str | None,
         typer.Option(
             "--change", metavar="RUN", help="Run to measure: folder or id, ID:2 for its iteration 2, or folder of a change."
         ),
     ] = None,
-    forget: options.Forget = None,
-    where: options.Where = None,
-    ids: options.Ids = None,
-    ids_file: options.IdsFile = None,
-    random: options.Random = None,
-    attribute: options.Attribute = None,
-    value: options.Values = None,
-    descending: options.Descending = False,
-    positive: options.Positive = None,
-    negative: options.Negative = None,
+    named: options.TargetWords,
+    meaning: options.DirectionWords,
     seed: options.Seed = 0,
     strength: options.Strength = None,
-    retrained: options.Retrained = None,
-    compare: options.Compare = None,
-    data: options.Data = None,
-    store: options.Store = None,
-    cache: options.Cache = None,
+    models: options.Models,
+    places: options.Places,
     json: options.Json = False,
 ) -> None:
     """Measure a base model and, if one is named, a change of it. The target is the run's own unless another is given.
@@ -52,19 +44,18 @@ def evaluate(
     """
     from lorasteer.session.opening import open_bench, retrained_models
 
-    named = has_target(forget, where, ids, ids_file, random)
-    direction = direction_of(attribute, value, descending, positive, negative)
-    opened = open_change(change, store) if change is not None else None
-    target = target_of(forget, where, ids, ids_file, random) if named or opened is None or opened.kept is None else None
+    direction = direction_of(meaning)
+    opened = open_change(change, places.store) if change is not None else None
+    target = target_of(named) if has_target(named) or opened is None or opened.kept is None else None
     request = _request(target, direction, seed, opened)
-    bench = open_bench(base, data, cache)
+    bench = open_bench(base, places.data, places.cache)
     translation = bench.translate(request)
-    models = retrained_models(bench, translation.splits, count=retrained, folders=compare, stage=working)
+    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     if opened is None:
-        _report(translation.wording, bench.look(translation, retrained=models), None, (), json)
+        _report(translation.wording, bench.look(translation, retrained=beside), None, (), json)
         return
     applied = opened.change if strength is None else opened.change.at(strength)
-    done = bench.measure(request, translation, applied, retrained=models)
+    done = bench.measure(request, translation, applied, retrained=beside)
     _report(translation.wording, done.evaluations, done.floor, done.remarks, json)
 
 

@@ -1,7 +1,8 @@
-"""Options that several commands share. What a field of a record means is told by the record itself."""
+"""Options that several commands share, and groups of them. What a field of a record means is told by the record itself."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -66,3 +67,55 @@ Compare = Annotated[
         "--compare", metavar="FOLDER", help="Retrained model to compare with, from `lorasteer retrain`; can be repeated."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class TargetWords:
+    """What to forget, named in one of several ways."""
+
+    forget: Forget = None
+    where: Where = None
+    ids: Ids = None
+    ids_file: IdsFile = None
+    random: Random = None
+
+
+@dataclass(frozen=True)
+class DirectionWords:
+    """A meaning inside the target."""
+
+    attribute: Attribute = None
+    value: Values = None
+    descending: Descending = False
+    positive: Positive = None
+    negative: Negative = None
+
+
+@dataclass(frozen=True)
+class RequestWords:
+    """A whole request."""
+
+    target: TargetWords = TargetWords()
+    intensity: Intensity = 0.5
+    direction: DirectionWords = DirectionWords()
+    method: Method = "lora-ihl"
+    setting: Set = None
+    aim: Aim = "auto"
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class Models:
+    """Retrained models to compare with."""
+
+    retrained: Retrained = None
+    compare: Compare = None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things lie."""
+
+    data: Data = None
+    store: Store = None
+    cache: Cache = None

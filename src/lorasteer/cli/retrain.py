@@ -9,6 +9,7 @@ import typer
 
 from lorasteer.cli import options, show
 from lorasteer.cli.asking import request_of, target_of
+from lorasteer.cli.groups import grouped
 from lorasteer.cli.progress import working
 from lorasteer.cli.train import BASE_FILES
 
@@ -16,14 +17,12 @@ FIRST_SEED = 1000
 """Seed of the first model that `--retrained` would train; with it that model need not be trained again."""
 
 
+@grouped
 def retrain(
     base: options.BaseFolder,
+    *,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the retrained model goes.")],
-    forget: options.Forget = None,
-    where: options.Where = None,
-    ids: options.Ids = None,
-    ids_file: options.IdsFile = None,
-    random: options.Random = None,
+    named: options.TargetWords,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training; not the base's own.")] = FIRST_SEED,
     target_seed: Annotated[int, typer.Option("--target-seed", min=0, help="Seed that draws the examples of --random.")] = 0,
     data: options.Data = None,
@@ -40,7 +39,7 @@ def retrain(
     from lorasteer.store import check_out
     from lorasteer.tasks.base import save_base
 
-    request = request_of(target_of(forget, where, ids, ids_file, random), seed=target_seed)
+    request = request_of(target_of(named), seed=target_seed)
     check_out(out, BASE_FILES, overwrite=overwrite)
     bench = open_bench(base, data, cache)
     translation = bench.translate(request)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lorasteer.cli import options, show
-from lorasteer.cli.asking import direction_of, has_target, method_settings, request_of, target_of
+from lorasteer.cli.asking import asked_for, has_target
+from lorasteer.cli.groups import grouped
 from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 from lorasteer.errors import Interrupted, SessionError, StoreError
@@ -29,28 +30,15 @@ TRACKED = "tracked"
 """Folder in the store for trackers that write files."""
 
 
+@grouped
 def steer(
     base: Annotated[
         Path | None,
         typer.Argument(metavar="[BASE]", help="Folder of a base model; the run's own with --resume.", show_default=False),
     ] = None,
-    forget: options.Forget = None,
-    where: options.Where = None,
-    ids: options.Ids = None,
-    ids_file: options.IdsFile = None,
-    random: options.Random = None,
-    intensity: options.Intensity = 0.5,
-    attribute: options.Attribute = None,
-    value: options.Values = None,
-    descending: options.Descending = False,
-    positive: options.Positive = None,
-    negative: options.Negative = None,
-    method: options.Method = "lora-ihl",
-    setting: options.Set = None,
-    aim: options.Aim = "auto",
-    seed: options.Seed = 0,
-    retrained: options.Retrained = None,
-    compare: options.Compare = None,
+    *,
+    asked: options.RequestWords,
+    models: options.Models,
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="Steps to take, as TOML; nobody needs to be at the keyboard.")
     ] = None,
@@ -64,9 +52,7 @@ def steer(
         ),
     ] = None,
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What to call the run.")] = "",
-    data: options.Data = None,
-    store: options.Store = None,
-    cache: options.Cache = None,
+    places: options.Places,
     json: Annotated[bool, typer.Option("--json", help="With --script: print a JSON document for each step, in a line.")] = False,
 ) -> None:
     """Forget step by step: look, go on, adjust, undo, branch, turn the strength, keep. Everything is kept as it happens.
@@ -76,32 +62,29 @@ def steer(
         lorasteer steer digits-base --forget 7 --script steps.toml
         lorasteer steer --resume 3f2a1c
     """
+    _check_terminal(script, json=json)
+    if script is None:
+        show.say("Opening …")  # a person waits for a few seconds until the screen is there
+
     from lorasteer.session.opening import open_bench, retrained_models
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 
-    _check_terminal(script, json=json)
     for tracker in track or ():
         check_tracker(tracker)
-    ways = (forget, where, ids, ids_file, random)
-    request = None
-    if has_target(*ways):
-        request = request_of(
-            target_of(*ways), intensity=intensity, direction=direction_of(attribute, value, descending, positive, negative),
-            method=method, settings=method_settings(method, setting), aim=aim, seed=seed,
-        )  # fmt: skip
+    request = asked_for(asked) if has_target(asked.target) else None
     steps = read_script(script) if script else ()
     if resume is None and steps:
         check_steps(steps, request)
-    kept = open_store(store)
+    kept = open_store(places.store)
     folder = _base_folder(base, resume, kept)
-    bench = open_bench(folder, data, cache)
+    bench = open_bench(folder, places.data, places.cache)
 
-    def models(splits: Splits) -> Sequence[Base]:
+    def beside(splits: Splits) -> Sequence[Base]:
         stage = working if script else _unwatched  # a bar would be drawn over the screen
-        return retrained_models(bench, splits, count=retrained, folders=compare, stage=stage)
+        return retrained_models(bench, splits, count=models.retrained, folders=models.compare, stage=stage)
 
-    facts = {"actor": actor() if script is None else f"{actor()}, by script", "retrained": models}
+    facts = {"actor": actor() if script is None else f"{actor()}, by script", "retrained": beside}
     with (
         _session(bench, kept, resume, {"name": name, "base_folder": folder.resolve()}, facts) as session,
         tracked(session, track or (), kept.root / TRACKED),

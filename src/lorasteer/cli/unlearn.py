@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lorasteer.cli import options, show
-from lorasteer.cli.asking import direction_of, method_settings, request_of, target_of
+from lorasteer.cli.asking import asked_for
+from lorasteer.cli.groups import grouped
 from lorasteer.cli.opening import actor, open_store
 from lorasteer.cli.progress import working
 
@@ -21,32 +22,17 @@ if TYPE_CHECKING:
 RUN_FILES = ("run.json", "change")
 
 
+@grouped
 def unlearn(
     base: options.BaseFolder,
-    forget: options.Forget = None,
-    where: options.Where = None,
-    ids: options.Ids = None,
-    ids_file: options.IdsFile = None,
-    random: options.Random = None,
-    intensity: options.Intensity = 0.5,
-    attribute: options.Attribute = None,
-    value: options.Values = None,
-    descending: options.Descending = False,
-    positive: options.Positive = None,
-    negative: options.Negative = None,
-    method: options.Method = "lora-ihl",
-    setting: options.Set = None,
-    aim: options.Aim = "auto",
-    seed: options.Seed = 0,
+    *,
+    asked: options.RequestWords,
     strength: options.Strength = None,
-    retrained: options.Retrained = None,
-    compare: options.Compare = None,
+    models: options.Models,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Keep the run here as well as in the store.")
     ] = None,
-    data: options.Data = None,
-    store: options.Store = None,
-    cache: options.Cache = None,
+    places: options.Places,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -61,22 +47,12 @@ def unlearn(
     from lorasteer.session.opening import open_bench
     from lorasteer.store import check_out, write_run
 
-    target = target_of(forget, where, ids, ids_file, random)
-    direction = direction_of(attribute, value, descending, positive, negative)
-    request = request_of(
-        target,
-        intensity=intensity,
-        direction=direction,
-        method=method,
-        settings=method_settings(method, setting),
-        aim=aim,
-        seed=seed,
-    )
+    request = asked_for(asked)
     if out is not None:
         check_out(out, RUN_FILES, overwrite=overwrite)
-    bench, kept_in = open_bench(base, data, cache), open_store(store)
+    bench, kept_in = open_bench(base, places.data, places.cache), open_store(places.store)
     kept_in.prepare()
-    done = _round(bench, request, retrained, compare, strength)
+    done = _round(bench, request, models, strength)
     kept = snapshot(bench, done, base.resolve())
     if out is not None:
         write_run(kept, done.change, out)
@@ -100,17 +76,15 @@ def _keep(store: RunStore, kept: Snapshot, change: Change, out: Path | None) -> 
         raise StoreError(f"the run is whole in {place}, but not in the store: {error}") from error
 
 
-def _round(
-    bench: Workbench, request: Request, retrained: int | None, compare: list[Path] | None, strength: float | None
-) -> Round:
+def _round(bench: Workbench, request: Request, models: options.Models, strength: float | None) -> Round:
     from lorasteer.methods import unlearn as carry_out
     from lorasteer.session.opening import retrained_models
 
     translation = bench.translate(request)
-    models = retrained_models(bench, translation.splits, count=retrained, folders=compare, stage=working)
+    beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     with working(request.method) as observers:
         change = carry_out(bench.material(translation.splits), translation.plan, observers)
-    return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=models)
+    return bench.measure(request, translation, change if strength is None else change.at(strength), retrained=beside)
 
 
 def _report(kept: Snapshot, done: Round, out: Path | None, json: bool) -> None:

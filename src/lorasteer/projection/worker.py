@@ -35,7 +35,7 @@ def run(pipe: Connection, frames_per_second: float) -> None:
     torch.set_num_threads(1)
     try:
         _Server(pipe, 1 / frames_per_second).serve()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, OSError):  # the other end is gone, perhaps within a message
         return
 
 

@@ -13,12 +13,12 @@ from lorasteer.session.demo import Demo as Demo
 from lorasteer.session.demo import demo as demo
 from lorasteer.session.feedback import Feedback as Feedback
 from lorasteer.session.found import Found as Found
+from lorasteer.session.goal import Budget as Budget
 from lorasteer.session.goal import Goal as Goal
 from lorasteer.session.history import History as History
 from lorasteer.session.keeping import iteration_record as iteration_record
 from lorasteer.session.keeping import run_record as run_record
 from lorasteer.session.keeping import snapshot as snapshot
-from lorasteer.session.seeking import Budget as Budget
 from lorasteer.session.seeking import seek as seek
 from lorasteer.session.session import Session as Session
 from lorasteer.session.standing import Listener as Listener

@@ -39,6 +39,8 @@ class Found(Record):
     """What was varied from try to try."""
     failed: int = 0
     """How many trainings broke off."""
+    cut: int | None = None
+    """The try that was interrupted because the time was used up; it was judged with what it had learned."""
     held: str = ""
     """What the search held fixed that a person may free, in one sentence; empty where there is nothing."""
 
@@ -47,7 +49,7 @@ class Found(Record):
         """The choice explained, one sentence each."""
         if self.chosen is None:
             return (f"No try was finished: {_ENDS[self.ended]}.", *self._broken())
-        return (*self._verdict(self.chosen), *self._others(self.chosen), *self._broken())
+        return (*self._verdict(self.chosen), *self._others(self.chosen), *self._cut(), *self._broken())
 
     def _verdict(self, best: Try) -> tuple[str, ...]:
         if self.met:
@@ -67,6 +69,9 @@ class Found(Record):
         more = len(others) - _NAMED
         left = (f"{more} others are further away.",) if more > 0 else ()
         return (*(_sentence(each.miss_words) for each in others[:_NAMED]), *left)
+
+    def _cut(self) -> tuple[str, ...]:
+        return () if self.cut is None else (f"Iteration {self.cut} was cut off by the time; it holds what it had learned.",)
 
     def _broken(self) -> tuple[str, ...]:
         return (f"{self.failed} {_trainings(self.failed)} broke off: the loss was not finite.",) if self.failed else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,6 +39,20 @@ class Goal(Record):
             f"at most {100 * self.forget_at_most:.1f} % of the target still recognised, "
             f"retained examples lose at most {_points(self.retain_loss_at_most)}{rest}"
         )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to give up.
+
+    Args:
+        tries: Most trainings.
+        seconds: Most time, counted once the base and the retrained models have been asked. A try in hand is interrupted then, and
+            counts with what it has learned.
+    """
+
+    tries: int = 20
+    seconds: float = 60.0
 
 
 class Part(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from lorasteer.errors import RequestError, SessionError, StoreError, choices
 from lorasteer.records import Request, Target
 from lorasteer.session.history import BASE, History
-from lorasteer.session.states import after
-from lorasteer.session.steps import KINDS, MAKING, AnyStep, Asking, Combine, Export, Go, Start, Undo
+from lorasteer.session.states import NEED_THE_BASE, after
+from lorasteer.session.steps import KINDS, MAKING, AnyStep, Combine, Export, Go, Naming, Start, Undo
 
 _STEPS: TypeAdapter[AnyStep] = TypeAdapter(Annotated[AnyStep, Field(discriminator="action")])
 
@@ -110,14 +111,14 @@ def check_steps(
     Raises:
         SessionError: A step cannot be done where it stands; the message names its number and what is allowed there.
     """
-    tree = history or History()
+    place = Imagined(state, history or History())
     for number, step in enumerate(steps, first):
         try:
-            state, tree = _imagined(step, state, tree)
-            if isinstance(step, Start):
-                request = step.request(request)
-            elif isinstance(step, Asking):
-                step.request(request or _LATER)
+            if isinstance(step, Naming):
+                begins = isinstance(step, Start) or place.state == "idle"
+                asked = step.request(request if begins else request or _LATER)
+                request = asked if begins else request
+            place = place.after(step)
         except (SessionError, RequestError) as error:
             raise SessionError(f"step {number} ({step.action}): {error}") from error
 
@@ -126,24 +127,48 @@ _LATER = Request(target=Target(classes=("?",)))
 """Stands for what the head of an open session was asked for, which is known when the step is done."""
 
 
-def _imagined(step: AnyStep, state: str, tree: History) -> tuple[str, History]:
-    """State and tree after a step, as far as can be said beforehand."""
-    _check_numbers(step, tree)
-    if step.action in ("compare", "export"):
-        if isinstance(step, Export) and step.number is None and tree.head == BASE:
-            raise SessionError("the head is the untouched base, which has nothing to export; go to an iteration first.")
-        return state, tree
-    state = after(state, "dial" if step.action == "strength" else step.action, changed=tree.head != BASE)
-    if step.action in MAKING:
-        parent = BASE if step.action == "start" else step.one if isinstance(step, Combine) else tree.head
-        return "reviewing", tree.grown(tree.next, parent)
-    if isinstance(step, Undo):
-        return state, tree.undone()
-    return state, tree.moved(step.number) if isinstance(step, Go) else tree
+@dataclass(frozen=True)
+class Imagined:
+    """State and tree after some steps, as far as can be said beforehand.
 
+    Args:
+        state: State of the session.
+        tree: Its iterations.
+        known: Whether these are all; a search for a goal makes as many as it needs.
+    """
 
-def _check_numbers(step: AnyStep, tree: History) -> None:
-    named = {name: getattr(step, name, None) for name in ("number", "before", "after", "one", "other")}
-    for number in named.values():
-        if number is not None:
-            tree.path(number)
+    state: str
+    tree: History
+    known: bool = True
+
+    def after(self, step: AnyStep) -> Imagined:
+        """After one more step.
+
+        Raises:
+            SessionError: It cannot be done here.
+        """
+        tree = self._named(step)
+        changed = tree.head != BASE if self.known else step.action not in NEED_THE_BASE
+        if step.action in ("compare", "export"):
+            if isinstance(step, Export) and step.number is None and not changed:
+                raise SessionError("the head is the untouched base, which has nothing to export; go to an iteration first.")
+            return replace(self, tree=tree)
+        state = after(self.state, "dial" if step.action == "strength" else step.action, changed=changed)
+        if step.action == "goal":
+            return Imagined("reviewing", tree, known=False)
+        if step.action in MAKING:
+            parent = BASE if step.action == "start" else step.one if isinstance(step, Combine) else tree.head
+            return replace(self, state="reviewing", tree=tree.grown(tree.next, parent))
+        moved = tree.undone() if isinstance(step, Undo) else tree.moved(step.number) if isinstance(step, Go) else tree
+        return replace(self, state=state, tree=moved)
+
+    def _named(self, step: AnyStep) -> History:
+        """The tree with the iterations that a step names; one that is not there may be among those of a search."""
+        tree = self.tree
+        for name in ("number", "before", "after", "one", "other"):
+            number = getattr(step, name, None)
+            if self.known and number is not None:
+                tree.path(number)
+            elif number and number not in tree.parents:
+                tree = tree.grown(number, BASE).moved(tree.head)
+        return tree

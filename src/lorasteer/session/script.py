@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lorasteer import export
@@ -12,16 +12,23 @@ from lorasteer.errors import SessionError
 from lorasteer.evaluation.table import cell
 from lorasteer.records import Evaluation, Event, Record, Request, Snapshot
 from lorasteer.session import steps as kinds
+from lorasteer.session.found import Found
+from lorasteer.session.goal import Budget
 from lorasteer.session.history import BASE
 from lorasteer.session.rehearsal import check_steps
+from lorasteer.session.seeking import never, tries_of
 from lorasteer.session.session import Session
 from lorasteer.session.steps import MAKING, UNLOGGED, AnyStep
 from lorasteer.store import check_out
 
 TOLD = ("forget_accuracy", "forget_test_accuracy", "retain_test_accuracy")
 """Measurements that a line of a script tells."""
-LOGGED_ALONE = frozenset({"undo", "go", "stop"})
-"""Steps that one event is all of."""
+LOGGED_ALONE = frozenset({"undo", "go", "stop", "found"})
+"""Events that end a step: it is all of them, or the last of them."""
+BY_THE_PROGRAM = frozenset({"begin", "finished", "interrupt", "failed", "recovered"})
+"""Events that say nothing about which step is meant."""
+WHILE_SEEKING = frozenset({"goal", "go", "commit"})
+"""Events of a search for a goal: its tries, and putting the best one in force."""
 
 
 class Played(Record):
@@ -59,7 +66,7 @@ class Played(Record):
         place = "the base is in force" if self.head == BASE else f"iteration {self.head} is in force"
         measured = [f"{name.replace('_', ' ')} {cell(self.values[name], 'share')}" for name in TOLD if name in self.values]
         at = f"at strength {self.strength:g}: " if self.strength not in (None, 1) else ""
-        told = f"; {at}{', '.join(measured)}" if measured else f": {' '.join(self.words)}" if self.words else ""
+        told = f": {' '.join(self.words)}" if self.words else f"; {at}{', '.join(measured)}" if measured else ""
         return f"step {self.step} {self.action}: {place}{told}"
 
 
@@ -75,20 +82,26 @@ def done_already(steps: Sequence[AnyStep], events: Sequence[Event]) -> int:
     """
     place = 0
     for event in events:
-        if event.action == "finished" and event.detail.get("state") == "reviewing":
+        expected = place + next((shift for shift, step in enumerate(steps[place:]) if step.action not in UNLOGGED), 0)
+        seeking = expected < len(steps) and steps[expected].action == "goal"
+        if event.action == "finished" and event.detail.get("state") == "reviewing" and not seeking:
             place += 1
             continue
-        if event.action in ("begin", "finished", "interrupt", "failed", "recovered"):
+        if event.action in BY_THE_PROGRAM or (seeking and event.action in WHILE_SEEKING):
             continue
-        expected = place + next((shift for shift, step in enumerate(steps[place:]) if step.action not in UNLOGGED), 0)
-        if expected >= len(steps) or steps[expected].action != event.action:
-            wanted = f"step {expected + 1} is {steps[expected].action!r}" if expected < len(steps) else "it has no further step"
-            raise SessionError(
-                f"run {event.run} was steered otherwise than this script: {wanted}, but event {event.seq} of the log is "
-                f"{event.action!r}. Resume it without the script, or begin a new run."
-            )
+        wanted = "found" if seeking else steps[expected].action if expected < len(steps) else ""
+        if wanted != event.action:
+            raise SessionError(_otherwise(event, steps, expected))
         place = expected + (event.action in LOGGED_ALONE)
     return place
+
+
+def _otherwise(event: Event, steps: Sequence[AnyStep], expected: int) -> str:
+    wanted = f"step {expected + 1} is {steps[expected].action!r}" if expected < len(steps) else "it has no further step"
+    return (
+        f"run {event.run} was steered otherwise than this script: {wanted}, but event {event.seq} of the log is "
+        f"{event.action!r}. Resume it without the script, or begin a new run."
+    )
 
 
 def play(
@@ -105,10 +118,11 @@ def play(
     Raises:
         SessionError: A step is not possible where it stands, or the session was steered otherwise.
     """
-    first = done_already(steps, session.store.events(session.id))
+    events = session.store.events(session.id)
+    first = done_already(steps, events)
     rest = steps[first:]
     check_steps(rest, request, state=session.state, history=session.history, first=first + 1)
-    player = Player(session, request, folder or Path())
+    player = Player(session, request, folder or Path(), tried=tries_of(events))
     for number, step in enumerate(rest, first + 1):
         began = time.perf_counter()
         told = player.do(step)
@@ -122,10 +136,14 @@ class Player:
         session: The session.
         request: What a first step builds on.
         folder: Where the folders of exports lie.
+        tried: Tries that an earlier process took of a search that is gone on with.
+        until: Asked between the tries of a search; a true answer ends it.
     """
 
-    def __init__(self, session: Session, request: Request | None, folder: Path) -> None:
-        self.session, self.request, self.folder = session, request, folder
+    def __init__(
+        self, session: Session, request: Request | None, folder: Path, *, tried: int = 0, until: Callable[[], bool] = never
+    ) -> None:
+        self.session, self.request, self.folder, self.tried, self.until = session, request, folder, tried, until
         self.dialled: float | None = None
         """Strength that was looked at last; None once something else was done."""
 
@@ -139,9 +157,19 @@ class Player:
                 return self.session.compare(step.before, step.after).words
             case kinds.Export():
                 return (f"written to {self._export(step)}.",)
-        self._move(step)
+        words = None
+        if isinstance(step, kinds.Seek):
+            words = self._seek(step).words
+        else:
+            self._move(step)
         self.dialled = None
-        return None
+        return words
+
+    def _seek(self, step: kinds.Seek) -> Found:
+        budget = Budget(tries=max(0, step.tries - self.tried), seconds=step.seconds)
+        self.tried = 0
+        request = step.request(self.asked())
+        return self.session.seek(request, step.goal, budget=budget, layers=step.layers, until=self.until, why=step.why)
 
     def _move(self, step: AnyStep) -> None:
         session, why = self.session, step.why
@@ -214,7 +242,8 @@ def take_away(session: Session, folder: Path, number: int | None = None, *, merg
 
 def _played(session: Session, number: int, step: AnyStep, told: Evaluation | tuple[str, ...] | None, seconds: float) -> Played:
     current, change = session.current, session.change
-    evaluation = told if isinstance(told, Evaluation) else current.evaluations[-1] if current and told is None else None
+    moved = told is None or isinstance(step, kinds.Seek)
+    evaluation = told if isinstance(told, Evaluation) else current.evaluations[-1] if current and moved else None
     strength = step.strength if isinstance(step, kinds.Dial) else current.change.strength if current else None
     return Played(
         step=number, action=step.action, state=session.state, head=session.head, strength=strength,

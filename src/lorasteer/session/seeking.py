@@ -6,18 +6,21 @@ the run holds already counts: earlier tries, and what the person tried by hand, 
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lorasteer.errors import RequestError, TrainingDiverged
+from lorasteer.errors import Interrupted, RequestError, SessionError, TrainingDiverged
 from lorasteer.evaluation import Context
-from lorasteer.records import Iteration, Request
+from lorasteer.records import Event, Iteration, Request
 from lorasteer.session.found import End, Found
-from lorasteer.session.goal import Goal, Try, distance, judge
+from lorasteer.session.goal import Budget, Goal, Try, distance, judge
 from lorasteer.session.history import BASE
 from lorasteer.session.space import Space, asked, placed, propose, space_of
+from lorasteer.session.standing import PROGRAM
 from lorasteer.steer.intensity import reaching
 
 if TYPE_CHECKING:
@@ -26,23 +29,13 @@ if TYPE_CHECKING:
 STRENGTHS = (1.0, 0.25, 0.5, 0.75, 1.25, 1.5)
 """Strengths at which every try is looked at: they cost no training."""
 
+MOMENT = 0.01
+"""Seconds between two attempts to interrupt a training that is about to begin."""
+
 
 def never() -> bool:
     """Nobody ends the search early."""
     return False
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to give up.
-
-    Args:
-        tries: Most trainings.
-        seconds: No try begins after this time, counted once the base and the retrained models have been asked.
-    """
-
-    tries: int = 20
-    seconds: float = 60.0
 
 
 @dataclass
@@ -56,6 +49,7 @@ class Search:
         budget: When to give up.
         layers: Sets of modules to choose from.
         until: Asked between tries; a true answer ends the search.
+        why: The reason, for the log.
     """
 
     session: Session
@@ -64,15 +58,18 @@ class Search:
     budget: Budget
     layers: Sequence[tuple[str, ...]] = ()
     until: Callable[[], bool] = never
+    why: str = ""
     tries: list[Try] = field(default_factory=list)
     seen: list[tuple[Iteration, float]] = field(default_factory=list)
     failures: list[Request] = field(default_factory=list)
     trained: int = 0
+    cut: int | None = None
 
     def __post_init__(self) -> None:
         self.space: Space = space_of(self.request, self.layers)
         self.translation = self.session.bench.translate(self.request.model_copy(update={"intensity": 1.0}))
         self.session.bench.known(self.translation, self.session.compared(self.translation.splits))  # not part of the search
+        self.over = threading.Event()
         self.began = time.monotonic()
 
     def run(self) -> Found:
@@ -138,7 +135,11 @@ class Search:
             return "person"
         if self.trained >= self.budget.tries:
             return "tries"
-        return "seconds" if time.monotonic() - self.began >= self.budget.seconds else None
+        return "seconds" if self._left() <= 0 else None
+
+    def _left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.budget.seconds - (time.monotonic() - self.began)
 
     def _requests(self) -> Iterator[Request]:
         """What to try: the intensity table's own answers first, then proposals, for as long as there is something to vary."""
@@ -160,14 +161,50 @@ class Search:
         """Train and judge one try; "person" where somebody stopped it or moved the head meanwhile."""
         self.trained += 1
         try:
-            iteration = self.session.attempt(request, why=f"on the way to a goal: {self.goal.words}")
+            with self._in_time():
+                iteration = self.session.attempt(request, why=self._reason)
         except TrainingDiverged:
             self.failures.append(request)
             return None
-        if iteration.interrupted:
+        except Interrupted:  # before its first step, so there is nothing to judge
+            return "seconds" if self.over.is_set() else "person"
+        return self._judged(iteration)
+
+    @property
+    def _reason(self) -> str:
+        return f"{f'{self.why}; ' if self.why else ''}on the way to a goal: {self.goal.words}"
+
+    def _judged(self, iteration: Iteration) -> End | None:
+        if iteration.interrupted and not self.over.is_set():
             return "person"
         self._judge(iteration)
-        return None if self.session.head == iteration.number else "person"
+        if self.session.head != iteration.number:
+            return "person"
+        if not iteration.interrupted:
+            return None
+        self.cut = iteration.number
+        return "goal" if self.tries[-1].met else "seconds"
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Interrupt the training when the time is used up, as a person would."""
+        done = threading.Event()
+        clock = threading.Thread(target=self._call_time, args=(done,), name="lorasteer-budget", daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            done.set()
+            clock.join()
+
+    def _call_time(self, done: threading.Event) -> None:
+        if done.wait(min(self._left(), threading.TIMEOUT_MAX)):
+            return
+        self.over.set()
+        while not done.wait(MOMENT):
+            with contextlib.suppress(SessionError):  # the training has not begun yet, or has just ended
+                self.session.interrupt()
+                return
 
     def _finish(self, ended: End) -> Found:
         """Put the best in force, unless a person took over, and explain it."""
@@ -175,12 +212,14 @@ class Search:
         found = Found(
             goal=self.goal, met=best is not None and best.met, chosen=best, tries=tuple(self.tries), ended=ended,
             trained=self.trained, seconds=round(time.monotonic() - self.began, 3), head=self.session.head,
-            varied=tuple(self.space), failed=len(self.failures), held=self._held(),
+            varied=tuple(self.space), failed=len(self.failures), held=self._held(), cut=self.cut,
         )  # fmt: skip
-        if best is None or ended == "person":
-            return found
-        put_in_force(self.session, best, why=found.words[0])
-        return found.model_copy(update={"head": self.session.head})
+        if best is not None and ended != "person":
+            put_in_force(self.session, best, why=found.words[0])
+        found = found.model_copy(update={"head": self.session.head})
+        if self.session.state != "closed":
+            self.session.move("found", actor=PROGRAM, why=found.words[0], detail={"found": found.model_dump(mode="json")})
+        return found
 
     def _held(self) -> str:
         adapted = self.translation.plan.settings.get("layers")
@@ -188,6 +227,23 @@ class Search:
             return ""
         names = ", ".join(adapted) if isinstance(adapted, tuple) and adapted else "the classifier head"
         return f"Only {names} was adapted, which can part no more than what it reads; name layers to choose from to go deeper."
+
+
+def tries_of(events: Sequence[Event]) -> int:
+    """How many tries of a search that has not ended the log holds; one that was cut off by a kill is not counted.
+
+    Args:
+        events: The log of a run.
+    """
+    count, trying = 0, False
+    for event in events:
+        if event.action == "found":
+            count = 0
+        ended = event.action == "finished" and event.detail.get("state") == "reviewing"
+        broken = event.action == "failed" and event.detail.get("kind") == TrainingDiverged.__name__
+        count += trying and (ended or broken)
+        trying = event.action == "goal" or (trying and event.action in ("finished", "interrupt") and not ended)
+    return count
 
 
 def failed_tries(session: Session) -> list[Request]:
@@ -218,8 +274,8 @@ def _committed(session: Session, best: Try) -> list[int]:
 
 def seek(
     session: Session, request: Request, goal: Goal | None = None, *, budget: Budget | None = None,
-    layers: Sequence[tuple[str, ...]] = (), until: Callable[[], bool] = never,
+    layers: Sequence[tuple[str, ...]] = (), until: Callable[[], bool] = never, why: str = "",
 ) -> Found:  # fmt: skip
     """Search for a plan that reaches a goal, as `Session.seek` does."""
     plain = request.model_copy(update={"calibrated": False})  # what a try is to leave is judged, not promised
-    return Search(session, plain, goal or Goal(), budget or Budget(), layers, until).run()
+    return Search(session, plain, goal or Goal(), budget or Budget(), layers, until, why).run()

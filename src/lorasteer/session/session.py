@@ -7,15 +7,18 @@ is nothing of a user interface here: listeners are told of every event and every
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from rich.console import RenderableType
 
 from lorasteer.errors import DataError, WeightsError
 from lorasteer.records import Evaluation, Iteration, Request, RunRecord
-from lorasteer.session import orders, shown_html, shown_rich
+from lorasteer.session import orders, seeking, shown_html, shown_rich
 from lorasteer.session.feedback import Feedback
+from lorasteer.session.found import Found
+from lorasteer.session.goal import Budget, Goal
 from lorasteer.session.history import History
 from lorasteer.session.keeping import run_record
 from lorasteer.session.loop import Loop, Retrained
@@ -84,7 +87,8 @@ class Session(Loop):
         Args: as `begin`; `name` is the id of the run.
 
         Raises:
-            StoreError: There is no such run, it is damaged, or another process writes to the store.
+            StoreError: There is no such run, it is damaged, another process writes to the store, or another session of this
+                process steers the run.
             WeightsError: It was begun on another base.
             DataError: It was begun on other data.
         """
@@ -129,6 +133,27 @@ class Session(Loop):
     def attempt(self, request: Request, *, why: str = "") -> Iteration:
         """One try on the way to a goal: forget from the base, whatever is in force. Raises as `start` does."""
         return self._round("goal", lambda: orders.begun(self.past, request, action="goal"), why)
+
+    def seek(
+        self, request: Request, goal: Goal | None = None, *, budget: Budget | None = None,
+        layers: Sequence[tuple[str, ...]] = (), until: Callable[[], bool] = seeking.never, why: str = "",
+    ) -> Found:  # fmt: skip
+        """Search for a plan that reaches a goal; every try is an iteration, from the base, and the best is put in force.
+
+        Args:
+            request: Target, direction, method and what is set by hand; its intensity is varied.
+            goal: What is wanted; the usual one when left out.
+            budget: When to give up; the usual one when left out.
+            layers: Sets of modules to choose from.
+            until: Asked between tries; a true answer ends the search. `interrupt` ends it, too.
+            why: The reason, for the log.
+
+        Raises:
+            SessionError: It is not the time for it.
+            RequestError: The target selects nothing usable, or a goal makes no sense for it.
+            PlanError: The method or a setting does not fit.
+        """
+        return seeking.seek(self, request, goal, budget=budget, layers=layers, until=until, why=why)
 
     def continue_(self, *, why: str = "") -> Iteration:
         """Train on from the head by its plan, as if its training had never ended.
@@ -254,6 +279,17 @@ class Session(Loop):
             SessionError: The head is the base.
         """
         return effects(self.past)
+
+    def view(self) -> Any:
+        """Open the workbench in the browser on this session, and show a link to it.
+
+        The session is closed here, because the workbench takes its right to write. After `close` on what this gives,
+        `Session.open` opens it again. Needs the `web` extra.
+
+        Raises:
+            SessionError: It is at work, or another process cannot load its base and data.
+        """
+        return import_module("lorasteer.web.notebook").view(self)  # by name: nothing below the interfaces may import one
 
     def __rich__(self) -> RenderableType:
         return shown_rich.drawn(self)

@@ -39,7 +39,7 @@ class Standing:
         actor: Who steers, for the log.
 
     Raises:
-        StoreError: Another process writes to the store.
+        StoreError: Another process writes to the store, or another session of this one steers the run.
     """
 
     def __init__(self, past: Past, state: str, actor: str) -> None:
@@ -48,7 +48,7 @@ class Standing:
         self.listeners: list[Listener] = []
         self.guard = threading.RLock()
         hold = contextlib.ExitStack()
-        hold.enter_context(self.store.writing())
+        hold.enter_context(self.store.steering(past.run))
         self.close = weakref.finalize(self, hold.close)
 
     def __enter__(self) -> Self:

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from lorasteer.errors import SessionError
 
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
-    "idle": {"start": "unlearning", "goal": "unlearning", "stop": "closed"},
+    "idle": {"start": "unlearning", "goal": "unlearning", "found": "idle", "stop": "closed"},
     "unlearning": {"interrupt": "evaluating", "finished": "evaluating", "failed": "reviewing", "recovered": "reviewing"},
     "evaluating": {"finished": "reviewing", "failed": "reviewing", "recovered": "reviewing"},
     "reviewing": {
-        "continue": "unlearning", "adjust": "unlearning", "also": "unlearning", "goal": "unlearning",
+        "continue": "unlearning", "adjust": "unlearning", "also": "unlearning", "goal": "unlearning", "start": "unlearning",
         "dial": "reviewing", "commit": "evaluating", "combine": "evaluating", "drop": "evaluating",
-        "undo": "reviewing", "go": "reviewing", "stop": "closed",
+        "undo": "reviewing", "go": "reviewing", "found": "reviewing", "stop": "closed",
     },
     "closed": {},
 }  # fmt: skip
 """From a state, by an action, to a state."""
 
 MEANINGS: Mapping[str, str] = {
-    "start": "ask for the first unlearning",
+    "start": "ask for an unlearning while the base is in force",
     "continue": "train on from the head, with the state of its training",
     "adjust": "ask for something else: intensity, direction, method, target",
     "also": "forget another target on top of what is forgotten",
@@ -33,17 +33,21 @@ MEANINGS: Mapping[str, str] = {
     "undo": "move the head to the iteration it went on from",
     "go": "move the head to any iteration, or to the base",
     "stop": "end the session; everything stays to be read and exported",
+    "found": "the search for a goal is over; its outcome is in the log",
     "finished": "the training, or the measuring, is done",
     "failed": "it broke off; the head stays where it was, and the error is kept",
     "recovered": "the program had died; the head stays where it was",
 }
 """What each action does, in a few words."""
 
-BY_THE_WORK = frozenset({"finished", "failed", "recovered"})
+BY_THE_WORK = frozenset({"found", "finished", "failed", "recovered"})
 """Actions that no person takes: the work reports them."""
 
 NEED_A_CHANGE = frozenset({"continue", "also", "dial", "commit", "combine", "drop", "undo"})
 """Actions that make no sense while the head is the untouched base."""
+
+NEED_THE_BASE = frozenset({"start"})
+"""Actions that make sense only there; whoever goes back to it, or whose first training broke off, starts again."""
 
 BUSY = frozenset(state for state, actions in TRANSITIONS.items() if "recovered" in actions)
 """States in which the program works; found when a session is opened, they mean that it died."""
@@ -58,10 +62,10 @@ def allowed(state: str, *, changed: bool = True) -> tuple[str, ...]:
 
     Example:
         >>> allowed("unlearning"), allowed("reviewing", changed=False)
-        (('interrupt',), ('adjust', 'goal', 'go', 'stop'))
+        (('interrupt',), ('adjust', 'goal', 'start', 'go', 'stop'))
     """
-    own = (action for action in TRANSITIONS[state] if action not in BY_THE_WORK)
-    return tuple(action for action in own if changed or action not in NEED_A_CHANGE)
+    elsewhere = BY_THE_WORK | (NEED_THE_BASE if changed else NEED_A_CHANGE)
+    return tuple(action for action in TRANSITIONS[state] if action not in elsewhere)
 
 
 def after(state: str, action: str, *, changed: bool = True) -> str:
@@ -81,8 +85,9 @@ def after(state: str, action: str, *, changed: bool = True) -> str:
     """
     if action not in TRANSITIONS[state]:
         raise SessionError(f"cannot {action} now: the session is {state}. {_possible(state, changed)}")
-    if action in NEED_A_CHANGE and not changed:
-        raise SessionError(f"cannot {action} now: the head is the untouched base. {_possible(state, changed)}")
+    if action in (NEED_THE_BASE if changed else NEED_A_CHANGE):
+        where = "a change is in force" if changed else "the head is the untouched base"
+        raise SessionError(f"cannot {action} now: {where}. {_possible(state, changed)}")
     return TRANSITIONS[state][action]
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lorasteer.errors import RequestError
 from lorasteer.records import Direction, Record, Request, Target
+from lorasteer.session.goal import Budget, Goal, Share
 
 Number = Annotated[int, Field(ge=1)]
 Strength = Annotated[float, Field(ge=0, le=1.5)]
@@ -23,8 +24,8 @@ class Step(Record):
     """The reason, for the log."""
 
 
-class Asking(Step):
-    """What is asked for; what is left out stays as it is."""
+class Naming(Step):
+    """What is to be forgotten, and how; what is left out stays as it is."""
 
     forget: str | tuple[str, ...] | None = None
     """Class to forget, or several."""
@@ -36,8 +37,6 @@ class Asking(Step):
     """Path of a text file with one example id per line."""
     random: Annotated[int, Field(gt=0)] | None = None
     """Size of a random forget set."""
-    intensity: Annotated[float, Field(ge=0, le=1)] | None = None
-    """How strongly to forget."""
     direction: Direction | None = None
     """Meaning inside the target."""
     method: str | None = None
@@ -88,6 +87,13 @@ class Asking(Step):
         return Request.model_validate({**before.model_dump(), **named})
 
 
+class Asking(Naming):
+    """A request whole."""
+
+    intensity: Annotated[float, Field(ge=0, le=1)] | None = None
+    """How strongly to forget."""
+
+
 class Start(Asking):
     """Forget, from the base; what is left out is as the command line says."""
 
@@ -110,6 +116,29 @@ class Also(Asking):
     """Forget another target on top of what is forgotten."""
 
     action: Literal["also"]
+
+
+class Seek(Naming):
+    """Search for a plan that reaches a goal, from the base; every try is an iteration, and the best one is put in force."""
+
+    action: Literal["goal"]
+    forget_at_most: Share = Goal().forget_at_most
+    """Accuracy that may be left on the target."""
+    retain_loss_at_most: Share = Goal().retain_loss_at_most
+    """Accuracy that retained test examples may lose."""
+    rest_loss_at_most: Share | None = None
+    """With a direction: accuracy that the rest of the target may lose; as retained examples when left out."""
+    tries: Annotated[int, Field(ge=0)] = Budget().tries
+    """Most trainings."""
+    seconds: Annotated[float, Field(ge=0)] = Budget().seconds
+    """Most time; a try in hand is interrupted then."""
+    layers: tuple[tuple[str, ...], ...] = ()
+    """Sets of modules to choose from; an empty one is the classifier head."""
+
+    @property
+    def goal(self) -> Goal:
+        """What is wanted."""
+        return Goal.model_validate(self.model_dump(include=set(Goal.model_fields)))
 
 
 class Drop(Step):
@@ -188,7 +217,7 @@ class Stop(Step):
     action: Literal["stop"]
 
 
-AnyStep = Start | Continue | Adjust | Also | Drop | Undo | Go | Dial | Commit | Compare | Combine | Export | Stop
+AnyStep = Start | Continue | Adjust | Also | Seek | Drop | Undo | Go | Dial | Commit | Compare | Combine | Export | Stop
 KINDS: Mapping[str, type[Step]] = {get_args(kind.model_fields["action"].annotation)[0]: kind for kind in get_args(AnyStep)}
 """What a step may be, by its action."""
 UNLOGGED = frozenset({"strength", "compare", "export"})

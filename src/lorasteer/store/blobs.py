@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,8 @@ class Blobs:
             if not self.folder.exists():
                 self.folder.mkdir(parents=True, exist_ok=True)
                 flush(self.root)
-            temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
+            temporary = self.folder / f"{UNFINISHED}{secrets.token_hex(8)}"
+            temporary.mkdir()
         except OSError as error:
             raise cannot_write(self.folder, error) from error
         try:

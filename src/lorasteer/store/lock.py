@@ -34,6 +34,7 @@ class WriterLock:
         self._file = FileLock(root / NAME, thread_local=False)
         self._guard = threading.Lock()
         self._blocks = 0
+        self._runs: set[str] = set()
 
     @contextlib.contextmanager
     def held(self, *, wait: float = 0) -> Iterator[None]:
@@ -52,6 +53,26 @@ class WriterLock:
         finally:
             with self._guard:
                 self._give()
+
+    @contextlib.contextmanager
+    def alone(self, run: str) -> Iterator[None]:
+        """Nobody else in this process steers a run while the block runs; what another process may do, the lock itself says.
+
+        Raises:
+            StoreError: Somebody does.
+        """
+        with self._guard:
+            if run in self._runs:
+                raise StoreError(
+                    f"run {run} is steered by another session of this process; one at a time may. "
+                    "Go on with that one, or call its close() first."
+                )
+            self._runs.add(run)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._runs.discard(run)
 
     def _take(self, wait: float) -> None:
         try:

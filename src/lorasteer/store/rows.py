@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,10 +28,8 @@ def run_of(row: sqlite3.Row) -> RunRecord:
     Raises:
         StoreError: The row does not fit.
     """
-    try:
+    with _readable(f"run {row['id']}"):
         return RunRecord.model_validate({**{name: row[name] for name in RUN_COLUMNS}, "versions": json.loads(row["versions"])})
-    except (ValidationError, ValueError) as error:
-        raise _unreadable(f"run {row['id']}", error) from error
 
 
 def iteration_of(row: sqlite3.Row) -> Iteration:
@@ -39,10 +38,8 @@ def iteration_of(row: sqlite3.Row) -> Iteration:
     Raises:
         StoreError: The row does not fit.
     """
-    try:
+    with _readable(f"iteration {row['number']} of run {row['run']}"):
         return Iteration.from_json(row["record"])
-    except PlanError as error:
-        raise _unreadable(f"iteration {row['number']} of run {row['run']}", error) from error
 
 
 def event_of(row: sqlite3.Row) -> Event:
@@ -51,10 +48,8 @@ def event_of(row: sqlite3.Row) -> Event:
     Raises:
         StoreError: The row does not fit.
     """
-    try:
+    with _readable(f"event {row['seq']} of run {row['run']}"):
         return Event.model_validate({**{name: row[name] for name in EVENT_COLUMNS}, "detail": json.loads(row["detail"])})
-    except (ValidationError, ValueError) as error:
-        raise _unreadable(f"event {row['seq']} of run {row['run']}", error) from error
 
 
 def point_of(row: sqlite3.Row) -> CalibrationPoint:
@@ -62,12 +57,17 @@ def point_of(row: sqlite3.Row) -> CalibrationPoint:
     return CalibrationPoint.model_validate({name: row[name] for name in POINT_COLUMNS})
 
 
-def _unreadable(what: str, error: Exception) -> StoreError:
-    problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
-    return StoreError(
-        f"{what} cannot be read: {problem.rstrip('.')}. Restore the store from a copy, or remove the "
-        "run with `lorasteer runs rm`."
-    )
+@contextlib.contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """A row that does not fit its record, as one line that says what to do."""
+    try:
+        yield
+    except (PlanError, ValueError) as error:  # what pydantic and JSON raise are ValueErrors
+        problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise StoreError(
+            f"{what} cannot be read: {problem.rstrip('.')}. Restore the store from a copy, or remove the "
+            "run with `lorasteer runs rm`."
+        ) from error
 
 
 def add_run(connection: sqlite3.Connection, run: RunRecord, *, actor: str, detail: Mapping[str, JsonValue] | None = None) -> None:

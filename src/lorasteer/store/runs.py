@@ -59,6 +59,19 @@ class RunStore(RunReader):
         with self._lock.held(wait=wait):
             yield
 
+    @contextlib.contextmanager
+    def steering(self, run: str) -> Iterator[None]:
+        """Hold the right to write, and be the only one in this process who steers a run, while the block runs.
+
+        Args:
+            run: Its id.
+
+        Raises:
+            StoreError: Another process, or another session of this one, holds it. Or the folder cannot be written.
+        """
+        with self.writing(), self._lock.alone(run):
+            yield
+
     def begin(self, run: RunRecord, *, actor: str) -> None:
         """Keep a run that has no iteration yet.
 

@@ -6,8 +6,8 @@ import contextlib
 import copy
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -47,13 +47,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        temporary = unused_beside(path)
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
     except OSError as error:
         raise _cannot_write(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
+        temporary.chmod(mode)  # as the umask says; safetensors writes a file that only its owner can read
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
@@ -61,6 +62,11 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unused_beside(path: Path) -> Path:
+    """A hidden name beside `path` that nobody has; what is made there gets the rights that the umask gives."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def _cannot_write(path: Path, error: Exception) -> StoreError:
@@ -143,7 +149,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = unused_beside(path)
+        temporary.mkdir()
     except OSError as error:
         raise _cannot_write(path, error) from error
     old = temporary.with_name(temporary.name + ".old")

@@ -72,6 +72,8 @@ class BaseView(Described):
     """Data it was trained on."""
     classes: int
     """How many classes it knows."""
+    names: tuple[str, ...] = ()
+    """Their names, to choose from before a session is begun; empty where they are not known without opening it."""
     accuracy: Share | None = None
     """Accuracy on test examples; None where it was never measured."""
     ready: bool = True

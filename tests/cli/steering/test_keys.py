@@ -9,7 +9,7 @@ from lorasteer.errors import SessionError
 from lorasteer.session.rehearsal import step_of
 from lorasteer.session.states import BY_THE_WORK, MEANINGS, TRANSITIONS, allowed
 
-ELSEWHERE = {"goal", "dial"}  # a goal is sought by `Session` or a script; the dial has the arrows
+ELSEWHERE = {"dial"}  # it has the arrows
 
 
 def test_every_action_of_the_table_has_one_key_and_no_key_is_used_twice() -> None:
@@ -38,6 +38,7 @@ def test_the_bar_offers_what_the_table_allows_and_nothing_else(state: str, chang
             {"direction": {"attribute": "slant", "descending": True}},
         ),
         ("also", "forget=3", {"forget": "3"}),
+        ("goal", "0.05 tries=3 retain-loss-at-most=0.01", {"forget_at_most": 0.05, "tries": 3, "retain_loss_at_most": 0.01}),
         ("go", "0", {"number": 0}),
         ("combine", "2 4", {"one": 2, "other": 4}),
         ("export", "a folder", {"folder": "a folder"}),
@@ -57,6 +58,7 @@ def test_a_typed_line_is_a_step(action: str, text: str, expected: dict[str, obje
         ("adjust", "where='class", "Close the quotation marks"),
         ("adjust", "colour=red", "there is no 'colour'"),
         ("adjust", "intensity=3", "less than or equal to 1"),
+        ("goal", "intensity=0.5", "there is no 'intensity'"),
     ],
 )
 def test_a_line_that_is_no_step_is_refused(action: str, text: str, words: str) -> None:

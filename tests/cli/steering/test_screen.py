@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
@@ -78,3 +80,26 @@ def test_work_gives_its_answer_or_its_error_to_who_fetches_it() -> None:
     with pytest.raises(ZeroDivisionError):
         worker.fetch()
     assert not worker.busy
+
+
+@pytest.mark.parametrize("width", [60, 80, 97, 130, 150])
+def test_no_end_of_a_line_parts_a_key_from_its_word(width: int) -> None:
+    lines = drawn(Moment("reviewing", REVIEWING, message="done."), width=width, height=40).splitlines()
+    for key in REVIEWING:
+        assert any(f" {'⏎' if key.key == 'enter' else key.key}  {key.label}" in line for line in lines), key
+
+
+@pytest.mark.parametrize(("width", "height"), [(140, 32), (100, 30), (80, 30)])
+def test_a_long_tree_leaves_room_for_what_must_not_be_missed(width: int, height: int) -> None:
+    sentence = "no retrained model to compare with: these numbers alone do not show that anything was removed at all"
+    view = replace(VIEW, lines=VIEW.lines * 6, words=(*["since the base: forget accuracy fell."] * 3, f"{sentence}, END."))
+    text = drawn(Moment("reviewing", REVIEWING), view, width=width, height=height)
+    assert "END." in text
+    assert "● 40" in text
+
+
+@pytest.mark.parametrize(("width", "height"), [(140, 32), (100, 30), (80, 24)])
+def test_the_help_has_all_its_room(width: int, height: int) -> None:
+    text = drawn(Moment("reviewing", REVIEWING, helping=True), replace(VIEW, lines=VIEW.lines * 6), width=width, height=height)
+    assert "nothing is lost" in " ".join(text.split())
+    assert all(f"{key.key:5}{key.prompt or key.label}" in text for key in REVIEWING)

@@ -40,7 +40,10 @@ KEYS = (
     Key("a", "adjust", "adjust", "adjust intensity, method, target …", "intensity=0.75 method=lora-ihl set.epochs=3"),
     Key("f", "also", "forget also", "forget also", "forget=3"),
     Key("u", "undo", "undo"),
-    Key("g", "go", "go to", "go to iteration", "1"),
+    Key(
+        "g", "goal", "goal", "search for a plan that reaches", "forget-at-most=0.01 retain-loss-at-most=0.005 tries=10 seconds=60"
+    ),
+    Key("h", "go", "go to", "go to iteration", "1"),
     Key("i", "interrupt", "interrupt"),
     Key("m", "commit", "commit"),
     Key("j", "combine", "join", "join two iterations", "2 3"),
@@ -96,13 +99,17 @@ def table_of(action: str, text: str) -> dict[str, object]:
         return {"action": action, **_numbers(words, NUMBERS[action])}
     if action == "export":
         return {"action": action, "folder": " ".join(words)}
-    return {"action": action, **_named(words)}
+    return {"action": action, **_named(words, ALONE.get(action, "intensity"))}
 
 
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "go": ("number",), "drop": ("number",), "combine": ("one", "other"), "compare": ("before", "after"),
 }  # fmt: skip
 """Actions that take iterations, and what these are called in a step."""
+
+
+ALONE: Mapping[str, str] = {"goal": "forget_at_most"}
+"""What a number alone means where it is no intensity."""
 
 
 def _numbers(words: list[str], names: tuple[str, ...]) -> dict[str, int]:
@@ -112,13 +119,13 @@ def _numbers(words: list[str], names: tuple[str, ...]) -> dict[str, int]:
     return dict(zip(names, map(int, words), strict=True))
 
 
-def _named(words: list[str]) -> dict[str, object]:
-    """`name=value` words; a number alone is an intensity, `set.NAME` a setting, `direction.NAME` a part of the direction."""
+def _named(words: list[str], alone: str) -> dict[str, object]:
+    """`name=value` words; a number alone is what `alone` says, `set.NAME` a setting, `direction.NAME` a part of the direction."""
     found: dict[str, object] = {}
     for word in words:
         name, sign, value = word.partition("=")
         if not sign:
-            name, value = "intensity", word
+            name, value = alone, word
         group, dot, field = name.replace("-", "_").partition(".")
         if dot:
             inner = found.setdefault("settings" if group == "set" else group, {})

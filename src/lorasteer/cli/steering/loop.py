@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -11,6 +12,7 @@ from rich.live import Live
 from lorasteer.cli.keyboard import END, Keyboard
 from lorasteer.cli.steering.keys import BUSY, KEYS, MOST, STEP, Key, edited, offered, table_of
 from lorasteer.cli.steering.screen import Moment, screen
+from lorasteer.cli.steering.search import Search
 from lorasteer.cli.steering.view import View, view_of
 from lorasteer.cli.steering.worker import Worker
 from lorasteer.errors import LorasteerError, SessionError, UserError
@@ -18,7 +20,7 @@ from lorasteer.records import Event, Request
 from lorasteer.session.rehearsal import step_of
 from lorasteer.session.script import Player
 from lorasteer.session.session import Session
-from lorasteer.session.steps import AnyStep, Compare, Dial, Export
+from lorasteer.session.steps import AnyStep, Compare, Dial, Export, Seek
 from lorasteer.tasks.training import Progress
 
 TICK = 0.05
@@ -39,7 +41,8 @@ class Steering:
     """
 
     def __init__(self, session: Session, request: Request | None, folder: Path | None = None) -> None:
-        self.session, self.player = session, Player(session, request, folder or Path())
+        self.session, self.search = session, Search()
+        self.player = Player(session, request, folder or Path(), until=self.search.enough.is_set)
         self.work: Worker[Done] = Worker()
         self.view: View | None = None
         self.left = False
@@ -76,14 +79,20 @@ class Steering:
     def moment(self) -> Moment:
         """What changes while a view stands."""
         return Moment(
-            state=self.session.state, offered=self.offered, doing=self._doing, progress=self._progress, message=self._message,
+            state=self.state, offered=self.offered, doing=self._doing, progress=self._progress, message=self._message,
             error=self._error, asking=self._asking, typed=self._typed, helping=self._helping,
         )  # fmt: skip
 
     @property
+    def state(self) -> str:
+        """State of the session; while a goal is sought that of a training, also between two tries."""
+        return "unlearning" if self.search.on else self.session.state
+
+    @property
     def offered(self) -> tuple[Key, ...]:
         """Keys that do something now."""
-        return offered(self.session.allowed, self.session.state, iterations=bool(self.session.iterations))
+        allowed = ("interrupt",) if self.search.on else self.session.allowed
+        return offered(allowed, self.state, iterations=bool(self.session.iterations))
 
     def press(self, key: str) -> None:
         """Answer a key."""
@@ -105,13 +114,14 @@ class Steering:
     def _has_to_wait(self, key: str) -> bool:
         """Whether a key comes in the moment between two actions: it has its turn when the one before is shown."""
         turning = key in ("left", "right") and not self._waiting
-        return self.work.busy and self.session.state not in BUSY and not turning and key != "?"
+        return self.work.busy and self.state not in BUSY and not turning and key != "?"
 
     def look(self) -> None:
         """Take the answer of work that is done, and begin what waits."""
         if not self.work.done():
             return
         self._doing, self._progress = "", None
+        self.search.end()
         try:
             self.view, self._message = self.work.fetch()
             self._error = False
@@ -124,16 +134,20 @@ class Steering:
 
     def leave(self) -> None:
         """Wait for work to end; a training is interrupted, and what it has made is kept."""
-        if self.session.state == "unlearning":
-            self.session.interrupt()
+        if self.state == "unlearning":
+            self._interrupt()
         if self.work.done(PATIENCE):
             self.look()
 
     def _hear(self, message: Event | Progress) -> None:
         if isinstance(message, Progress):
             self._progress = message
-        else:
-            self._progress, self._doing = None, self.session.state if self.session.state != "reviewing" else self._doing
+            return
+        self._progress = None
+        if self.search.on:
+            self._doing = self.search.heard(message, self.session.state)
+        elif self.session.state != "reviewing":
+            self._doing = self.session.state
 
     def _choose(self, key: Key) -> None:
         """Do what a key means, or ask what it needs to know."""
@@ -155,11 +169,14 @@ class Steering:
             self._do(key, {"action": key.action})
 
     def _interrupt(self) -> None:
+        self.search.enough.set()
         try:
             self.session.interrupt()
-            self._message, self._error = "Stopping at the next step; what was learned is kept.", False
-        except SessionError as error:  # it ended in this very moment
-            self._refuse(str(error))
+        except SessionError as error:  # it ended in this very moment, or a search is between two tries
+            if not self.search.on:
+                self._refuse(str(error))
+                return
+        self._message, self._error = "Stopping at the next step; what was learned is kept.", False
 
     def _type(self, key: str) -> None:
         asking = self._asking
@@ -182,23 +199,28 @@ class Steering:
             self._refuse(str(error))
             return
         self._turned = None
+        if isinstance(step, Seek):
+            self.search.begin()
         self._begin(key.label, lambda: self._done(step))
 
     def _done(self, step: AnyStep) -> Done:
         """Do a step and gather what there is to see after it; runs in the thread that works."""
         if isinstance(step, Compare):
-            return view_of(
-                self.session, feedback=self.session.compare(step.before, step.after)
-            ), f"{step.before} and {step.after}"
+            view = view_of(self.session, feedback=self.session.compare(step.before, step.after))
+            return view, f"{'base' if not step.before else f'iteration {step.before}'} beside iteration {step.after}."
         if isinstance(step, Dial):
             return view_of(self.session, strength=step.strength), ""
         told = self.player.do(step)
+        if isinstance(step, Seek) and isinstance(told, tuple):
+            return replace(view_of(self.session), words=told), f"{told[0].partition(':')[0]}."
         words = f"The adapter is {told[0]}" if isinstance(step, Export) and isinstance(told, tuple) else f"{step.action}: done."
         return view_of(self.session), words
 
     def _turn(self, by: float) -> None:
         """Turn the strength dial; the newest strength is looked at when the work has time for it."""
         try:
+            if self.search.on:
+                raise SessionError("cannot turn the strength now: a goal is sought. Possible: interrupt, help.")
             self.session.check("dial")
         except SessionError as error:
             self._refuse(str(error))
@@ -225,7 +247,7 @@ class Steering:
             self.left = True
             return
         self._warned, self._asking = True, None
-        if self.session.state == "unlearning":
+        if self.state == "unlearning":
             self._interrupt()
         else:
             self._message, self._error = "Ctrl-C again leaves; nothing is lost.", False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.layout import Layout
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from lorasteer.cli.steering.keys import KEYS, MOST, Key
@@ -66,14 +68,15 @@ def screen(view: View | None, moment: Moment, width: int, height: int) -> Render
         width: Columns.
         height: Lines.
     """
-    layout = Layout()
+    layout, bar = Layout(), _bar(view, moment.offered, width)
+    foot = max(FOOT, 4 + len(bar.split()))
     layout.split_column(
         Layout(_head(view, moment), size=2),
         Layout(name="body") if view else Layout(Text("opening …", style="dim")),
-        Layout(_foot(view, moment), size=FOOT),
+        Layout(_foot(view, moment, bar), size=foot),
     )
     if view:
-        _body(layout["body"], view, moment, wide=width >= WIDE, height=height - FOOT - 2)
+        _body(layout["body"], view, moment, width=width, height=height - foot - 2)
     return layout
 
 
@@ -88,16 +91,27 @@ def _head(view: View | None, moment: Moment) -> Text:
     )  # fmt: skip
 
 
-def _body(body: Layout, view: View, moment: Moment, *, wide: bool, height: int) -> None:
+def _body(body: Layout, view: View, moment: Moment, *, width: int, height: int) -> None:
+    if moment.helping:
+        body.update(_help(moment.offered))
+        return
     parent, now = view.titles
     figures = Group(shown_rich.metrics(view.lines, parent=parent, now=now), shown_rich.curves(view.curves))
-    room = height - len(view.words) - 2 if wide else height - len(view.lines) - 8
-    words = _help(moment.offered) if moment.helping else Text("\n".join(f"· {word}" for word in view.words))
-    story = Group(shown_rich.tree(window(view.branches, max(3, room))), Text(), words)
+    wide, tall = width >= WIDE, len(view.lines) + 6
+    columns = width - FIGURES - 4 if wide else width
+    words = [Text(f"· {word}") for word in view.words]
+    room = height - _lines(words, columns) - (4 if wide else tall + 1)
+    story = Group(shown_rich.tree(window(view.branches, max(2, room))), Text(), *words)
     if wide:
         body.split_row(Layout(figures, size=FIGURES), Layout(Panel(story, box=box.SIMPLE, padding=(1, 0, 0, 1))))
     else:
-        body.split_column(Layout(figures, size=len(view.lines) + 6), Layout(story))
+        body.split_column(Layout(figures, size=tall), Layout(story))
+
+
+def _lines(words: Sequence[Text], columns: int) -> int:
+    """How many lines sentences take, so that the tree leaves them their room."""
+    console = Console(width=columns)
+    return sum(len(word.wrap(console, columns)) for word in words)
 
 
 def window(branches: Sequence[Branch], room: int) -> Sequence[Branch]:
@@ -107,14 +121,18 @@ def window(branches: Sequence[Branch], room: int) -> Sequence[Branch]:
     return branches[start : start + room]
 
 
-def _help(offered: Sequence[Key]) -> Text:
+def _help(offered: Sequence[Key]) -> RenderableType:
+    """What the keys do that are offered now, in two columns, and what is not seen by looking at them."""
     keys = [f"{_cap(key):5}{key.prompt or key.label}" for key in KEYS if key in offered]
-    return Text("\n".join([*keys, *HELP]))
+    half = (len(keys) + 1) // 2
+    table = Table.grid(padding=(0, 2))
+    for left, right in zip_longest(keys[:half], keys[half:], fillvalue=""):
+        table.add_row(Text(left), Text(right))
+    return Group(table, Text(), *map(Text, HELP))
 
 
-def _foot(view: View | None, moment: Moment) -> RenderableType:
-    lines = [_strength(view), _progress(moment), _message(moment), _bar(view, moment.offered), _line(moment)]
-    return Group(*lines)
+def _foot(view: View | None, moment: Moment, bar: Text) -> RenderableType:
+    return Group(_strength(view), _progress(moment), _message(moment), bar, _line(moment))
 
 
 def _strength(view: View | None) -> Text:
@@ -144,19 +162,20 @@ def _message(moment: Moment) -> Text:
     return Text(moment.message, style="red" if moment.error else "", overflow="ellipsis", no_wrap=not moment.error)
 
 
-def _bar(view: View | None, offered: Sequence[Key]) -> Text:
-    """The decisions that are possible now."""
-    bar = Text()
+def _bar(view: View | None, offered: Sequence[Key], width: int) -> Text:
+    """The decisions that are possible now, in as many lines as they need; no end of a line parts a key from its word."""
+    caps = [(_cap(key), key.label) for key in offered]
     if view and view.strength is not None and any(key.action == "commit" for key in offered):
-        _offer(bar, "←→", "strength")
-    for key in offered:
-        _offer(bar, _cap(key), key.label)
-    return bar
-
-
-def _offer(bar: Text, cap: str, label: str) -> None:
-    """A key with its word, which no end of a line tears apart."""
-    bar.append(f"\u00a0{cap}\u00a0", style="reverse").append("\u00a0" + label.replace(" ", "\u00a0")).append("  ")
+        caps.insert(0, ("←→", "strength"))
+    lines = [Text()]
+    for cap, label in caps:
+        offer = Text.assemble((f" {cap} ", "reverse"), f" {label}")
+        if lines[-1] and lines[-1].cell_len + offer.cell_len > width:
+            lines.append(Text())
+        lines[-1].append_text(offer).append("  ")
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
 
 
 def _cap(key: Key) -> str:

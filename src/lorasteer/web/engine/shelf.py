@@ -74,14 +74,15 @@ class Shelf:
         path = folder / "base.json"
         if base == DIGITS and not path.is_file():
             return views.BaseView(
-                id=DIGITS, name="handwritten digits", digest="", model=MODEL, data="digits", classes=10, ready=False
-            )
+                id=DIGITS, name="handwritten digits", digest="", model=MODEL, data="digits", classes=10,
+                names=tuple("0123456789"), ready=False,
+            )  # fmt: skip
         if not path.is_file():
             raise StoreError(f"no base model in {folder} (base.json is missing).")
         record = ImageBaseRecord.from_json(path.read_text(encoding="utf-8"))
         return views.BaseView(
             id=base, name=_name(base, folder), digest=record.weights, model=record.model, data=record.data,
-            classes=len(record.classes),
+            classes=len(record.classes), names=tuple(record.classes),
         )  # fmt: skip
 
     def adopt(self, folder: Path, name: str) -> views.BaseView:
