@@ -208,6 +208,7 @@ def test_what_waits_can_be_taken_back(house: Keeper, loop: asyncio.Runner) -> No
     [
         (steps.Start(action="start", forget="eleven"), RequestError, "eleven"),
         (steps.Start(action="start", ids_file="/etc/passwd"), RequestError, "ids_file"),
+        (steps.Seek(action="goal", ids_file="/etc/passwd"), RequestError, "ids_file"),
         (steps.Export(action="export", folder="/etc"), SessionError, "own call"),
         (steps.Undo(action="undo"), SessionError, "cannot undo"),
         (steps.Start(action="start", forget=HOSTILE), RequestError, "DROP TABLE"),
