@@ -208,6 +208,7 @@ def test_what_waits_can_be_taken_back(house: Keeper, loop: asyncio.Runner) -> No
     [
         (steps.Start(action="start", forget="eleven"), RequestError, "eleven"),
         (steps.Start(action="start", ids_file="/etc/passwd"), RequestError, "ids_file"),
+        (steps.Seek(action="goal", ids_file="/etc/passwd"), RequestError, "ids_file"),
         (steps.Export(action="export", folder="/etc"), SessionError, "own call"),
         (steps.Undo(action="undo"), SessionError, "cannot undo"),
         (steps.Start(action="start", forget=HOSTILE), RequestError, "DROP TABLE"),
@@ -245,7 +246,7 @@ def test_what_breaks_off_is_told_and_changes_nothing(house: Keeper, loop: asynci
         await room.act(too_much, version=1, actor="ann")
         view = await until(room, lambda view: bool(view.error))
         assert "rank 64 is larger" in view.error
-        assert (view.head, "start" in view.allowed, "adjust" in view.allowed) == (0, False, True)
+        assert (view.head, view.state, "adjust" in view.allowed) == (0, "reviewing", True)
         await room.act(Go(action="go", number=0), version=view.version, actor="ann")
         assert room.view.error == ""
 

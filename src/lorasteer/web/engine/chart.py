@@ -26,6 +26,8 @@ from lorasteer.web.engine.sheets import WORDS, Sheet, Space, answers_of, chosen,
 
 HELD = 8
 """Sets of points, and reels, that are held in memory."""
+STRIDE = 5
+"""Pictures on the way to some features before the map is sent to later ones, unless it is at rest."""
 
 
 class Chart:
@@ -49,6 +51,7 @@ class Chart:
         self._guard = threading.Lock()
         self._reels: dict[tuple[int, int], Reel] = {}
         self._way = Reel()
+        self._drawn = STRIDE
         self._positions: tuple[Sheet, NDArray[np.float32]] | None = None
 
     def train(self, task: Task) -> None:
@@ -62,7 +65,7 @@ class Chart:
         layers = tuple(layers_of(self.session.bench.base, plan))
         beneath = [layer for change in task.beneath for layer in (change.layers or ("",))]
         sheet = self._sheet([*forget, task.translation.splits.forget], layers and (*layers, *beneath))
-        self._way = Reel()
+        self._way, self._drawn = Reel(), STRIDE
         if not self._atlas.follows(self.session.id, sheet.serial):
             self._show(sheet, self.session.head)
 
@@ -71,10 +74,15 @@ class Chart:
         assert self.sheet is not None
         sheet, answers = self.sheet, answers_of(said.logits)
         self.said = said
-        if self._atlas.follows(self.session.id, sheet.serial):
+        if self._ready_to_move(sheet):
             key = Key(self.session.id, sheet.serial, self.session.head, step)
+            self._drawn = 0
             self._atlas.send(key, Move(key, sheet.seen(said)), answers, self._taken)
         return sheet.shares(answers)
+
+    def _ready_to_move(self, sheet: Sheet) -> bool:
+        """Whether the map has gone some way towards where it was sent last: to find neighbours anew costs more than to go on."""
+        return self._atlas.follows(self.session.id, sheet.serial) and self._drawn >= STRIDE
 
     def draw(self) -> None:
         """Draw the head: as it was drawn before, where it was.
@@ -182,6 +190,8 @@ class Chart:
         if late or sheet is None:
             return
         self._positions = (sheet, frame.positions)
+        if key == shown:
+            self._drawn = STRIDE if frame.status != "settling" else self._drawn + 1
         self._told(key, frame, answers)
         if key.step is None and frame.status != "settling":
             reels.write(reels.file_of(self._folder, key.run, key.number, sheet.digest), reel, sheet.digest)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lorasteer.errors import RequestError, SessionError
 from lorasteer.records import Event, Request
-from lorasteer.session import Budget, Goal, Session, seek
+from lorasteer.session import Budget, Goal, Session
 from lorasteer.session.history import BASE
 from lorasteer.session.script import Player
 from lorasteer.session.states import BUSY, BY_THE_WORK
-from lorasteer.session.steps import UNLOGGED, AnyStep, Asking
+from lorasteer.session.steps import UNLOGGED, AnyStep, Naming, Seek
 from lorasteer.tasks.training import Progress
 from lorasteer.web import views
 from lorasteer.web.engine.chart import Chart
@@ -85,21 +85,28 @@ class Desk:
             begun: Told when a training has begun, which this call waits for.
         """
         check_step(step)
+        if isinstance(step, Seek):
+            request, budget = step.request(self.player.asked()), Budget(tries=step.tries, seconds=step.seconds)
+            return self.search(
+                request, step.goal, budget, version=version, actor=actor, begun=begun, layers=step.layers, why=step.why
+            )
         self.check(step.action, version)
         with _Doing(self, actor, begun):
             self.player.do(step)
         return self.view
 
     def search(
-        self, request: Request, goal: Goal, budget: Budget, *, version: int, actor: str, begun: Begun
-    ) -> views.SessionView:
+        self, request: Request, goal: Goal, budget: Budget, *, version: int, actor: str, begun: Begun,
+        layers: Sequence[tuple[str, ...]] = (), why: str = "",
+    ) -> views.SessionView:  # fmt: skip
         """Search for a plan that reaches a goal."""
         check_file(request.target.ids_file)
         self.check("goal", version)
         self.found, self.searching, self.giving_up = (), True, False
         try:
             with _Doing(self, actor, begun):
-                self.found = seek(self.session, request, goal, budget=budget, until=lambda: self.giving_up).words
+                found = self.session.seek(request, goal, budget=budget, layers=layers, until=lambda: self.giving_up, why=why)
+                self.found = found.words
         finally:
             self.searching = False
             self.refresh()
@@ -216,7 +223,7 @@ def check_step(step: AnyStep) -> None:
     """
     if step.action in UNLOGGED:
         raise SessionError(f"{step.action!r} decides nothing, so it is no step here; ask for it by its own call.")
-    if isinstance(step, Asking):
+    if isinstance(step, Naming):
         check_file(step.ids_file)
 
 
