@@ -49,12 +49,17 @@ def pixel(page: Page, x: float, y: float) -> tuple[float, float]:
     return across, down
 
 
-def lasso(page: Page, x: float, y: float, radius: float) -> None:
-    """Drag a ring around a place of the map."""
+def nothing() -> None:
+    """Nothing else happens."""
+
+
+def lasso(page: Page, x: float, y: float, radius: float, *, meanwhile: Callable[[], object] = nothing) -> None:
+    """Drag a ring around a place of the map; something may happen once the mouse is down."""
     ring = [(x + radius * np.cos(a), y + radius * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 24)]
     first, *others = [pixel(page, *place) for place in ring]
     page.mouse.move(*first)
     page.mouse.down()
+    meanwhile()
     for place in others:
         page.mouse.move(*place)
     page.mouse.up()

@@ -46,8 +46,12 @@ def test_a_lasso_selects_exactly_what_lies_in_it(browser: Browser, count: int) -
 def test_the_map_stands_still_while_a_lasso_is_drawn(page: Page, server: Server) -> None:
     view = shown(page, server)
     seq = server.ask("/test/state")["seq"]
-    server.ask("/test/feed?rate=10&frames=80")
-    lasso(page, *turned(5, seq), SPREAD + 0.12)
+
+    def feed() -> None:
+        server.ask("/test/feed?rate=20&frames=80")
+        until(lambda: server.ask("/test/state")["seq"] - seq >= 10)
+
+    lasso(page, *turned(5, seq), SPREAD + 0.12, meanwhile=feed)
     until(lambda: server.ask(f"/test/state?view={view}")["selection"])
     gone = server.ask("/test/state")["seq"] - seq
     assert gone >= 10, "the frames that came meanwhile would have turned the class out of the lasso"
