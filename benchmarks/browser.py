@@ -26,10 +26,11 @@ from lorasteer.tasks.vision.models import recipe_for
 from tests.web.browser import chromium, opened
 from tests.web.command import running
 
-KEY = "a key for the benchmark alone"
+KEY = "a-key-for-the-benchmark-alone"
 STARTS, TURNS = 5, 15
 WATCHED = 10.0  # seconds of a training
 LONG = {"epochs": 1000, "stop_at": None}
+SEVEN, START = '[aria-label^="class 7,"]', "[data-action=start]"
 LIMITS = {"start": 0.5, "dial": 0.15, "server": 0.05}
 
 CHANGE = """([selector, event]) => {
@@ -70,9 +71,9 @@ class Site:
         base = self.api.get("/library").json()["bases"][0]["id"]
         run = self.api.post("/sessions", json={"base": base}).raise_for_status().json()["id"]
         self.page.goto(f"{self.root}/session/{run}")
-        self.page.get_by_role("button", name="7", exact=True).click()
+        self.page.locator(SEVEN).click()
         expect(self.page.locator(".js-plotly-plot")).to_be_visible(timeout=60_000)
-        expect(self.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+        expect(self.page.locator(START)).to_be_enabled()
         return f"/sessions/{run}"
 
     def waited(self, selector: str, event: str, press: Any) -> float:
@@ -98,7 +99,7 @@ def started(site: Site) -> list[float]:
     for _ in range(STARTS):
         here = site.begin()
         time.sleep(3)  # the first picture, and what a person needs to look at it
-        start = site.page.get_by_role("button", name="Start", exact=True)
+        start = site.page.locator(START)
         times.append(site.waited(".wb-headline", "click", start.click))
         site.still(here)
     return times
