@@ -69,3 +69,24 @@ def test_two_directions_on_one_target_do_not_share_their_weights() -> None:
     assert first is not None
     assert second is not None
     assert not first.equal(second)
+
+
+def test_a_turned_strength_says_what_the_whole_network_says_to_the_bit() -> None:
+    change, asked, plain = forgotten().change, question(1 << 30), question(1 << 30)
+    for strength in (1.0, 0.4, 1.5):
+        network = change.apply(bench().base, strength=strength)
+        mine = asked.outputs(network, change.layers, adapter=change.record.tensors, **FACTS)
+        theirs = plain.outputs(network, change.layers, **FACTS)
+        for name in PARTS:
+            assert getattr(mine, name).logits.equal(getattr(theirs, name).logits)
+    assert list(asked._halves) == [change.record.tensors]
+
+
+def test_answers_of_a_layer_are_remembered_for_one_adapter_and_where_they_fit() -> None:
+    change, held, read = forgotten().change, question(1 << 30), question(10_000)
+    network = change.apply(bench().base)
+    for asked in (held, read):
+        for digest in ("one", "other"):
+            asked.outputs(network, change.layers, adapter=digest, **FACTS)
+    assert list(held._halves) == ["other"]
+    assert read._halves == {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import peft
+from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
@@ -106,6 +107,34 @@ class Dialled:
         for scaling, unit in self._units:
             scaling[NAME] = unit * strength
         return self._model
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A layer with an adapter beside it, taken apart: what is frozen answers, what the adapter adds, and by which scaling.
+
+    Args:
+        layer: PEFT's layer.
+    """
+
+    layer: Any
+
+    @classmethod
+    def of(cls, model: nn.Module, name: str) -> Halves | None:
+        """A linear layer of an adapted model; None where the module of this name is none, or PEFT adds up in another way."""
+        layer = getattr(model, "get_base_model", lambda: model)().get_submodule(name)
+        if not isinstance(layer, LoraLinear) or layer.lora_variant or NAME not in layer.scaling:
+            return None
+        return cls(layer)
+
+    def answers(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the frozen part and the adapter, not scaled yet, answer; each of shape [n, ...]."""
+        return self.layer.base_layer(x), self.layer.lora_B[NAME](self.layer.lora_A[NAME](x))
+
+    def joined(self, frozen: Tensor, added: Tensor) -> Tensor:
+        """The layer's own answer at the strength it has now, to the bit."""
+        answer: Tensor = frozen + added * self.layer.scaling[NAME]
+        return answer
 
 
 def wrap_model(model: nn.Module, config: Mapping[str, Any], *, name: str = NAME) -> Any:

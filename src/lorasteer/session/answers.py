@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lorasteer.changes.adapter import Halves
 from lorasteer.evaluation import Outputs, Predictions
 from lorasteer.steer.translate import Translation
 from lorasteer.tasks.material import Material
@@ -38,6 +39,7 @@ class Question:
     translation: Translation
     budget: int = 0
     _held: dict[tuple[str, str], list[Rows]] = field(default_factory=dict, repr=False)
+    _halves: dict[str, dict[str, list[tuple[Tensor, Tensor]]]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def parts(self) -> dict[str, tuple[Part, Index]]:
@@ -54,16 +56,21 @@ class Question:
         """True classes by the name of the part."""
         return {name: self.material.inputs.labels(*examples) for name, examples in self.parts.items()}
 
-    def outputs(self, network: nn.Module, layers: tuple[str, ...], **facts: Any) -> Outputs:
+    def outputs(self, network: nn.Module, layers: tuple[str, ...], *, adapter: str = "", **facts: Any) -> Outputs:
         """What a network says.
 
         Args:
             network: The base, or a view of it with a change in force.
             layers: Modules in which it differs from the base; empty for all.
+            adapter: Digest of the adapter in the network, where it is one: what its first layer answers is then remembered, so
+                that the next strength of it starts behind that layer.
             **facts: The other fields of `Outputs`.
         """
-        with self.material.asking(network, layers) as ask:
-            said = {name: Predictions(ask(self._blocks(name, layers)), self.labels[name]) for name in self.parts}
+        boundary = self.material.memory.before(layers).cut.boundary
+        halves = self._turnable(network, layers) if adapter else None
+        blocks = self._joined(halves, adapter, layers) if halves else {name: self._blocks(name, layers) for name in self.parts}
+        with self.material.asking(network, layers, known=boundary if halves else "") as ask:
+            said = {name: Predictions(ask(blocks[name]), self.labels[name]) for name in self.parts}
         weights, test_weights = self.translation.plan.weights, self.translation.test_weights
         return Outputs(
             splits=self.translation.splits.digest, forget=said["forget"], retain=said["retain"], forget_test=said["forget_test"],
@@ -71,6 +78,29 @@ class Question:
             selected=None if weights is None else torch.tensor(weights),
             selected_test=None if test_weights is None else torch.from_numpy(np.asarray(test_weights)), **facts,
         )  # fmt: skip
+
+    def _turnable(self, network: nn.Module, layers: tuple[str, ...]) -> Halves | None:
+        """The adapter's first layer, where the network is cut right before it and what it answers fits into memory."""
+        activations = self.material.memory.before(layers)
+        halves = Halves.of(network, activations.cut.boundary) if activations.cut.boundary else None
+        if halves is None:
+            return None
+        part, index = next(examples for examples in self.parts.values() if len(examples[1]))
+        with torch.no_grad():
+            answers = halves.answers(activations.rows(part, index[:1])[0])
+        return halves if self._fits(list(answers)) else None
+
+    def _joined(self, halves: Halves, adapter: str, layers: tuple[str, ...]) -> dict[str, Iterable[Rows]]:
+        """Answers of an adapter's first layer at its strength now, by part; they stand for that layer's input as well."""
+        if adapter not in self._halves:
+            self._halves.clear()  # one adapter at a time is turned
+            with torch.no_grad():
+                self._halves[adapter] = {
+                    name: [halves.answers(rows[0]) for rows in self._blocks(name, layers)] for name in self.parts
+                }
+        return {
+            name: ([halves.joined(*pair)] * 2 for pair in pairs) for name, pairs in self._halves[adapter].items()
+        }  # fmt: skip
 
     def _blocks(self, name: str, layers: tuple[str, ...]) -> Iterable[Rows]:
         """Remembered rows of a part: held in memory where they fit, else read as they are asked for."""

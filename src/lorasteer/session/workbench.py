@@ -231,6 +231,7 @@ class Workbench:
         model = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
         return self._question(translation).outputs(
             self.applied(change, strength), change.layers, subject=subject, model=model,
+            adapter=record.tensors if isinstance(change, AdapterChange) and strength else "",
             seconds=timed.seconds, prefix_seconds=timed.prefix_seconds, trainable=record.trainable,
         )  # fmt: skip
 

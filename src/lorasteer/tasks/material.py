@@ -73,15 +73,16 @@ class Material:
         return self.memory.before(layers).blocks(part, index)
 
     @contextlib.contextmanager
-    def asking(self, model: nn.Module, layers: Sequence[str]) -> Iterator[Callable[[Iterable[Rows]], Tensor]]:
+    def asking(self, model: nn.Module, layers: Sequence[str], *, known: str = "") -> Iterator[Callable[[Iterable[Rows]], Tensor]]:
         """A function from blocks, remembered before these layers, to a model's logits, float32, shape [n, classes].
 
         Args:
             model: The base, or a view of it with a change in force.
             layers: Modules in which it may differ from the base; empty when it may differ anywhere.
+            known: Name of a module whose answer may come with the rows, last, and is then not computed.
         """
         nobody = torch.zeros(0, len(self.base.record.classes))
-        with torch.no_grad(), self._replayed(model, layers) as (_, run):
+        with torch.no_grad(), self._replayed(model, layers, known) as (_, run):
             yield lambda blocks: torch.cat([nobody, *(run(rows).float() for rows in blocks)])
 
     def glance(self, model: nn.Module, part: Part, index: Index, *, layers: Sequence[str]) -> Glance:
@@ -97,10 +98,10 @@ class Material:
             return glance_at(network, run, self.blocks(part, index, layers), classifier_head(self.base.model)[-1])
 
     @contextlib.contextmanager
-    def _replayed(self, model: nn.Module, layers: Sequence[str]) -> Iterator[tuple[nn.Module, Replay]]:
+    def _replayed(self, model: nn.Module, layers: Sequence[str], known: str = "") -> Iterator[tuple[nn.Module, Replay]]:
         """The network that holds the base's module names, and a function from its remembered rows to its logits."""
         activations = self.memory.before(layers)
         model = self.base.mirror if model is self.base.model else model
         network = getattr(model, "get_base_model", lambda: model)()  # a PEFT wrapper holds the base's module names inside
-        with replay(network, activations.cut, activations.shape) as run:
+        with replay(network, activations.cut, activations.shape, known=known) as run:
             yield network, run
