@@ -31,6 +31,13 @@ def shown(page: Page, server: Server, path: str = "/") -> int:
     return int(server.ask("/test/state")["views"]) - 1
 
 
+def fed(server: Server, view: int, *, rate: int, frames: int) -> None:
+    """Feed some frames and wait until a view has drawn the last of them."""
+    last = server.ask("/test/state")["seq"] + frames
+    server.ask(f"/test/feed?rate={rate}&frames={frames}")
+    until(lambda: server.ask(f"/test/state?view={view}")["drawn"] == last)
+
+
 def drawn(page: Page) -> np.ndarray:
     """Places that the browser has drawn, float32[n, 2], in the order of the points."""
     found = page.evaluate(f"{PLOT}._fullData.map((t) => [Array.from(t.customdata), Array.from(t.x), Array.from(t.y)])")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.web.browser import Server, axe, looked, opened, serve
 from tests.web.embedding_app import build, cloud
-from tests.web.embedding_hand import PLOT, drawn, shown, until
+from tests.web.embedding_hand import PLOT, drawn, fed, shown, until
 
 HOSTILE = [
     "<b>bold</b>",
@@ -81,8 +81,7 @@ def test_hostile_names_are_text(browser: Browser) -> None:
 def test_every_colouring_is_drawn_and_streams(page: Page, server: Server, color_by: str) -> None:
     view = shown(page, server, f"/?color_by={color_by}")
     server.ask(f"/test/do?what=select&value=1,2,3&view={view}")
-    server.ask("/test/feed?rate=10&frames=3")
-    until(lambda: server.ask(f"/test/state?view={view}")["drawn"] == server.ask("/test/state")["seq"])
+    fed(server, view, rate=10, frames=3)
     assert np.array_equal(drawn(page), cloud(2000, 10, server.ask("/test/state")["seq"]))
     legend = {"class": "class 9 (200)", "part": "retain (1,800)", "changed": "right, now wrong (100)", "moved": "moved 0.00"}
     page.get_by_text(legend[color_by], exact=True).wait_for()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.web.browser import Server, opened, serve
 from tests.web.embedding_app import SPREAD, build, cloud
-from tests.web.embedding_hand import PLOT, lasso, pixel, shown, turned, until
+from tests.web.embedding_hand import PLOT, fed, lasso, pixel, shown, turned, until
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,7 @@ def test_keys_move_zoom_and_clear(page: Page, server: Server) -> None:
     page.keyboard.press("ArrowUp")
     page.wait_for_function(f"{PLOT}._fullLayout.yaxis.range[0] + {PLOT}._fullLayout.yaxis.range[1] > 0.1")
     near = page.evaluate(width)
-    server.ask("/test/feed?rate=5&frames=2")
-    until(lambda: server.ask(f"/test/state?view={view}")["drawn"] == server.ask("/test/state")["seq"])
+    fed(server, view, rate=5, frames=2)
     assert page.evaluate(width) == pytest.approx(near), "a frame has moved the axes"
     page.keyboard.press("0")
     page.wait_for_function(f"{width} > {0.95 * before}")
