@@ -44,6 +44,17 @@ async def settled(room: LiveRoom, number: int) -> views.MapFrame:
     return await shown(room, lambda frame: frame.number == number and frame.status in ("settled", "differs"))
 
 
+async def on_disk(folder: Path, frame: views.MapFrame) -> None:
+    """Wait until a picture is kept; files are replaced whole, so one that is there can be read."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for file in folder.glob(f"{frame.number}-*.npz"):
+                with np.load(file) as kept:
+                    if np.array_equal(kept["positions"][-1], positions(frame)):
+                        return
+            await asyncio.sleep(0.01)
+
+
 def test_the_map_moves_with_the_training_and_goes_back_exactly(house: Keeper, loop: asyncio.Runner) -> None:
     async def walk() -> None:
         room = await begun(house)
@@ -140,7 +151,7 @@ def test_pictures_outlive_the_process(tmp_path: Path) -> None:
         await room.act(Start(action="start", forget="7", settings=dict(STRONG)), version=1, actor="ann")
         await reviewing(room)
         frame = await settled(room, 1)
-        await asyncio.sleep(0.5)
+        await on_disk(tmp_path / "store" / "maps" / room.id, frame)
         os.kill(house.pid, signal.SIGKILL)
         async with asyncio.timeout(20):
             while room.view.allowed:
@@ -155,6 +166,8 @@ def test_pictures_outlive_the_process(tmp_path: Path) -> None:
         room = await house.room(run)
         again = await shown(room, lambda frame: frame.number == 1)
         assert (again.positions, again.answers, again.status) == (frame.positions, frame.answers, frame.status)
+        later = await shown(room, lambda frame: frame.seq > again.seq)  # no first picture comes in between
+        assert (later.positions, later.status) == (frame.positions, frame.status)
         await house.close()
 
     async def both() -> None:

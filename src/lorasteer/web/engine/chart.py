@@ -145,6 +145,7 @@ class Chart:
             self._tell(sheet.view(session.bench.data.train.ids))
         self.said = said
         if reel.last is not None:
+            self._positions = (sheet, reel.last.frame.positions)
             self._told(key, reel.last.frame, answers)
         self._atlas.send(key, message, answers, self._taken)
 
