@@ -22,6 +22,7 @@ from lorasteer.tasks.material import Material
 from lorasteer.tasks.prefix import Rows
 from lorasteer.tasks.splits import Index, Part, Splits
 
+TOGETHER = 8192  # examples that go together through what lies behind the adapter's first layer
 RETAIN_SAMPLE = 5000  # retained training examples that accuracy is measured on, so that a round does not grow with the data
 
 
@@ -96,7 +97,7 @@ class Question:
             self._halves.clear()  # one adapter at a time is turned
             with torch.no_grad():
                 self._halves[adapter] = {
-                    name: [halves.answers(rows[0]) for rows in self._blocks(name, layers)] for name in self.parts
+                    name: _in_few([halves.answers(rows[0]) for rows in self._blocks(name, layers)]) for name in self.parts
                 }
         return {
             name: ([halves.joined(*pair)] * 2 for pair in pairs) for name, pairs in self._halves[adapter].items()
@@ -118,6 +119,14 @@ class Question:
         """Whether such rows of all examples fit into memory."""
         examples = sum(len(index) for _, index in self.parts.values())
         return examples * sum(row.numel() * row.element_size() for row in one) <= self.budget
+
+
+def _in_few(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """The same answers in larger blocks: behind the first layer little is left to compute, and each block costs its calls."""
+    if not pairs:
+        return []
+    frozen, added = (torch.split(torch.cat(answers), TOGETHER) for answers in zip(*pairs, strict=True))
+    return list(zip(frozen, added, strict=True))
 
 
 def retain_sample(splits: Splits) -> Index:
