@@ -33,6 +33,7 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", he
 
 Forget = Annotated[list[str] | None, typer.Option("--forget", metavar="CLASS", help="Class to forget; can be repeated.")]
 Where = Annotated[str | None, typer.Option("--where", metavar="EXPRESSION", help=told(Target, "where"))]
+Keyword = Annotated[str | None, typer.Option("--keyword", metavar="WORD", help=told(Target, "keyword"))]
 Ids = Annotated[str | None, typer.Option("--ids", metavar="ID,ID", help="Ids of training examples, with commas between.")]
 IdsFile = Annotated[Path | None, typer.Option("--ids-file", metavar="FILE", help=told(Target, "ids_file"))]
 Random = Annotated[int | None, typer.Option("--random", metavar="N", help=told(Target, "random"))]
@@ -45,6 +46,7 @@ Values = Annotated[
 Descending = Annotated[bool, typer.Option("--descending", help=told(Direction, "descending"))]
 Positive = Annotated[str | None, typer.Option("--positive", metavar="ID,ID", help=told(Direction, "positive"))]
 Negative = Annotated[str | None, typer.Option("--negative", metavar="ID,ID", help=told(Direction, "negative"))]
+Sentence = Annotated[str | None, typer.Option("--sentence", metavar="TEXT", help=told(Direction, "sentence"))]
 
 Intensity = Annotated[float, typer.Option("--intensity", help=told(Request, "intensity"))]
 Method = Annotated[str, typer.Option("--method", metavar="NAME", help=told(Request, "method"))]
@@ -75,6 +77,7 @@ class TargetWords:
 
     forget: Forget = None
     where: Where = None
+    keyword: Keyword = None
     ids: Ids = None
     ids_file: IdsFile = None
     random: Random = None
@@ -89,6 +92,7 @@ class DirectionWords:
     descending: Descending = False
     positive: Positive = None
     negative: Negative = None
+    sentence: Sentence = None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,11 @@ def settings_kind(method: str, task: str = "vision") -> type[SettingsRecord]:
     Raises:
         PlanError: The method is unknown.
     """
-    factory = METHODS[method].factory
+    return kind_for(METHODS[method].factory, task)
+
+
+def kind_for(factory: MethodKind, task: str) -> type[SettingsRecord]:
+    """The class of settings of what a registry holds, for a task."""
     kind: type[SettingsRecord] = getattr(factory, _OTHER_SETTINGS.get(task, ""), factory.Settings)
     return kind
 

@@ -7,7 +7,7 @@ rounded up, so that any intensity above 0 trains at least one epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, TypeVar
 
@@ -98,9 +98,9 @@ def between(table: tuple[K, ...], intensity: float) -> K:
     below, above = table[max(high - 1, 0)], table[high]
     gap = above.intensity - below.intensity
     part = (intensity - below.intensity) / gap if gap else 0.0
-    return type(below)(
-        intensity, **{name: _between(name, getattr(below, name), getattr(above, name), part) for name in columns_of(table)}
-    )
+    values = {name: _between(name, getattr(below, name), getattr(above, name), part) for name in columns_of(table)}
+    kind: Callable[..., K] = type(below)
+    return kind(intensity=intensity, **values)
 
 
 def columns_of(table: tuple[Any, ...]) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ def _encoder(model: str) -> Encoder:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise RequestError(
-            "likeness to a sentence needs sentence-transformers, which is not installed. Run: pip install 'lorasteer[language]'"
+            "likeness to a sentence needs sentence-transformers, which is not installed. "
+            "Install it with pip install 'lorasteer[language]'."
         ) from error
     try:
         loaded = SentenceTransformer(model, device="cpu")
