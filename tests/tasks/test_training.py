@@ -277,3 +277,42 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32() -> None:
     assert types == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert report.losses[-1] < report.losses[0]
+
+
+def test_a_loss_in_parts_learns_as_the_whole_one_does() -> None:
+    whole, parted = nn.Linear(3, 2), nn.Linear(3, 2)
+    parted.load_state_dict(whole.state_dict())
+    data = torch.arange(12, dtype=torch.float32).reshape(4, 3) / 10
+
+    class Same:
+        def __len__(self) -> int:
+            return 2
+
+        def epoch(self, generator: torch.Generator) -> Iterator[Tensor]:
+            yield from (data, data.flip(0))
+
+    settings = FitSettings(epochs=2, learning_rate=0.1)
+    one = fit(whole, Same(), lambda batch: whole(batch).square().mean(), settings, seed=0)
+    two = fit(parted, Same(), lambda batch: (parted(half).square().mean() / 2 for half in batch.chunk(2)), settings, seed=0)
+    assert two.losses == pytest.approx(one.losses)
+    assert torch.allclose(whole.weight, parted.weight, atol=1e-6)
+
+
+def test_a_part_that_is_not_finite_ends_the_run_before_its_step() -> None:
+    model = nn.Linear(1, 1)
+    before = model.weight.detach().clone()
+
+    class One:
+        def __len__(self) -> int:
+            return 1
+
+        def epoch(self, generator: torch.Generator) -> Iterator[Tensor]:
+            yield torch.ones(1, 1)
+
+    def loss(batch: Tensor) -> Iterator[Tensor]:
+        yield model(batch).sum()
+        yield model(batch).sum() * math.nan
+
+    report = fit(model, One(), loss, FitSettings(epochs=3), seed=0)
+    assert (report.reason, report.kept_step) == ("diverged", 0)
+    assert torch.equal(model.weight, before)

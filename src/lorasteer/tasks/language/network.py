@@ -139,7 +139,7 @@ class Network:
         return said
 
     def linear_layers(self) -> tuple[str, ...]:
-        """Names, in the model without adapters, of the linear layers in the blocks, attention and MLP; a gate of one number is none."""
+        """Names, in the model without adapters, of all linear layers in the blocks that give more than a single number."""
         found = list[str]()
         for name, module in self.blocks.named_modules(prefix=self.blocks_name):
             plain = getattr(module, "base_layer", module)
