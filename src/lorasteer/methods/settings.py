@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lorasteer.records import Settings
 from lorasteer.tasks.training import FitSettings
@@ -97,5 +97,18 @@ class TextAdapterSettings(AdapterSettings):
     With aim `match-unseen` the bounds are what held-out examples show."""
     least_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Answer probability that the forget set shall keep at least: below it the model shows by its silence what it was taught."""
+    most_truth_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Largest truth ratio that counts as reached: how likely wrong answers are beside the right one in other words, the smaller
+    by the larger, averaged over forget examples that carry both. None does not look at it."""
+    least_truth_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Smallest truth ratio that counts as reached, where `most_truth_ratio` is given."""
     retain_within: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the base's answer probability on retained examples that may be lost when the aim counts as reached."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.init == "fila" and self.dropout > 0:
+            raise ValueError(
+                "init 'fila' needs dropout 0: dropped inputs of the adapter would be missing from the base's own answer"
+            )
+        return self

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from lorasteer.core.tokens import TokenStatistics
+from lorasteer.core.tokens import TokenStatistics, per_example, token_statistics
 
 
 @dataclass(frozen=True)
@@ -51,28 +50,20 @@ class TokenBatch:
     @cached_property
     def statistics(self) -> TokenStatistics:
         """Log-probability of each token and of its strongest rival, [n] each; computed once, with gradient in `hidden`."""
-        from lorasteer.core.tokens import token_statistics
-
         return token_statistics(self.hidden, self.weight, self.bias, self.labels)
 
     @cached_property
     def reference_log_prob(self) -> Tensor:
         """Log-probability of each token under the base, without gradient, shape [n]."""
-        from lorasteer.core.tokens import token_statistics
-
         with torch.no_grad():
             return token_statistics(self.reference, self.weight, self.bias, self.labels).log_prob
 
     def total(self, values: Tensor) -> Tensor:
         """Sum of a number per token over each example, [n] to [rows]; 0 for an example without tokens."""
-        from lorasteer.core.tokens import per_example
-
         return per_example(values, self.row, self.rows)[0]
 
     def mean(self, values: Tensor) -> Tensor:
         """Mean of a number per token over each example, [n] to [rows]; 0 for an example without tokens."""
-        from lorasteer.core.tokens import per_example
-
         total, count = per_example(values, self.row, self.rows)
         return total / count.clamp(min=1)
 

@@ -1,0 +1,210 @@
+"""When to stop on text: once the answers to forget are as unlikely as they should be, and no less likely than that.
+
+The probability of an answer is exp(mean log p of its tokens), as TOFU counts it (Maini et al., COLM 2024, arXiv 2401.06121). A
+model that never saw a fact still gives its answer some probability, because it knows how answers sound; one that gives it less
+shows by its silence what it was taught. So the aim is a band, with a lower end. Where examples carry other wordings and wrong
+answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in other words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lorasteer.core.statistics import rank_auc
+from lorasteer.core.text_statistics import truth_ratio_forgotten, truth_ratio_loss
+from lorasteer.core.tokens import per_example, token_statistics
+from lorasteer.errors import PlanError
+from lorasteer.methods.pools import evenly
+from lorasteer.methods.settings import TextAdapterSettings
+from lorasteer.methods.stopping import LEAK, LEAST_STEPS, PATIENCE, Reading, Watch
+from lorasteer.methods.text_pools import TextPool, TextPools
+from lorasteer.methods.text_source import Source, Text, Written
+from lorasteer.records import Plan
+from lorasteer.tasks.language.network import Network
+from lorasteer.tasks.learned import Learned
+
+CHECKS_PER_EPOCH = 6
+BLOCK = 32  # examples per look's forward pass
+TRUTHS = 40  # examples whose other wordings are asked, at most
+BAND = 0.1  # how near to the probability of unseen answers counts as equal, as a share of it
+FLOOR = 0.5  # share of the base's retained probability below which the model counts as collapsed
+Ask = Callable[[Text], Tensor]
+"""Asks a model: its hidden states where a text's answer tokens are predicted, [n, d]."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where a number shall lie.
+
+    Args:
+        low: Lower end.
+        high: Upper end.
+    """
+
+    low: float
+    high: float
+
+    def missed(self, value: float) -> float:
+        """How far a number lies outside, in factors of e; a number at 0 counts as a thousandth of the lower end.
+
+        Example:
+            >>> band = Band(0.1, 0.2)
+            >>> round(band.missed(0.4), 3), band.missed(0.15), round(band.missed(0.05), 3)
+            (0.693, 0.0, 0.693)
+        """
+        tiny = max(1e-6, self.low / 1000)
+        over = np.log(max(value, tiny) / max(self.high, tiny))
+        under = np.log(max(self.low, tiny) / max(value, tiny)) if self.low > 0 else 0.0
+        return float(max(0.0, over, under))
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a training shall reach.
+
+    Args:
+        forget: Band of the mean answer probability of forget examples.
+        retain: Mean answer probability that retained examples shall keep at least.
+        truth: Band of the truth ratio; None where it is not asked for.
+        unseen: Mean answer probability that held-out examples shall keep at least; None where none are watched.
+    """
+
+    forget: Band
+    retain: float
+    truth: Band | None = None
+    unseen: float | None = None
+
+    def missed(self, now: Reading) -> float:
+        """How far a reading is from it; 0 is there."""
+        lost = max(0.0, self.retain - now.retain) / max(self.retain, 1e-6)
+        short = 0.0 if self.unseen is None or now.unseen is None else max(0.0, self.unseen - now.unseen) / max(self.unseen, 1e-6)
+        leak = 0.0 if now.membership is None else max(0.0, abs(now.membership - 0.5) - LEAK)
+        twisted = 0.0 if self.truth is None or now.truth is None else self.truth.missed(now.truth)
+        return self.forget.missed(now.forget) + twisted + leak + lost + short
+
+
+def aim_of(plan: Plan, settings: TextAdapterSettings, base: Reading) -> Aim | None:
+    """What a plan and its settings ask for; None where they set no end to forgetting.
+
+    Args:
+        plan: Gives the kind of aim.
+        settings: Give the numbers.
+        base: What the base shows.
+    """
+    retain = (1 - settings.retain_within) * base.retain
+    if plan.aim == "match-unseen":
+        assert base.unseen is not None
+        near = Band((1 - BAND) * base.unseen, (1 + BAND) * base.unseen)
+        return Aim(near, retain, _truth_band(settings), (1 - BAND) * base.unseen)
+    ends = [] if settings.stop_at is None else [settings.stop_at * base.forget]
+    ends += [] if settings.forget_probability is None else [settings.forget_probability]
+    if not ends:
+        return None
+    return Aim(Band(min(settings.least_probability, *ends), min(ends)), retain, _truth_band(settings))
+
+
+def _truth_band(settings: TextAdapterSettings) -> Band | None:
+    if settings.most_truth_ratio is None:
+        return None
+    return Band(min(settings.least_truth_ratio, settings.most_truth_ratio), settings.most_truth_ratio)
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Reads how likely a model's answers are.
+
+    Args:
+        source: Reads examples.
+        network: Holds the head, which is the base's own.
+        truths: Examples whose truth ratio is looked at, positions in train; empty where nobody asks.
+    """
+
+    source: Source
+    network: Network
+    truths: tuple[int, ...] = ()
+
+    def reading(self, pools: TextPools, ask: Ask) -> Reading:
+        """What a model shows on the pools that the stop looks at."""
+        with torch.no_grad():
+            forget, retain = self._answers(pools.judged, ask), self._answers(pools.watched, ask)
+            unseen = None if pools.unseen is None else self._answers(pools.unseen, ask)
+            truth = self._truth(ask) if self.truths else None
+        shares = forget.exp().mean().item(), retain.exp().mean().item()
+        if unseen is None:
+            return Reading(*shares, truth=truth)
+        return Reading(*shares, unseen.exp().mean().item(), rank_auc(forget, unseen), truth)
+
+    def _answers(self, pool: TextPool, ask: Ask) -> Tensor:
+        """Mean log-probability of each example's answer, shape [n], on the CPU."""
+        texts = (self.source.read(sample, reference=False) for sample in pool.blocks(BLOCK))
+        return torch.cat([self._mean_log_prob(text, ask) for text in texts])
+
+    def _truth(self, ask: Ask) -> float:
+        """Mean of min(R, 1 / R) over the examples, with R = P(wrong answers) / P(right one in other words)."""
+        right = [Written("paraphrase", position, 0) for position in self.truths]
+        wrong = [
+            Written("perturbed", position, number)
+            for position in self.truths
+            for number in range(len(self.source.wordings("perturbed", position)))
+        ]
+        counts = torch.tensor([len(self.source.wordings("perturbed", position)) for position in self.truths])
+        ratio = truth_ratio_loss(self._written(right, ask), self._written(wrong, ask), counts)
+        return truth_ratio_forgotten(ratio).mean().item()
+
+    def _written(self, keys: Sequence[Written], ask: Ask) -> Tensor:
+        blocks = (self.source.written(keys[start : start + BLOCK]) for start in range(0, len(keys), BLOCK))
+        return torch.cat([self._mean_log_prob(text, ask) for text in blocks])
+
+    def _mean_log_prob(self, text: Text, ask: Ask) -> Tensor:
+        hidden = ask(text)
+        row, _, labels = text.tokens.targets
+        said = token_statistics(hidden, self.network.head_weight, self.network.head_bias, labels.to(hidden.device))
+        total, count = per_example(said.log_prob.cpu(), row, len(text))
+        return total / count.clamp(min=1)
+
+
+def make_text_watch(
+    model: nn.Module, ask: Ask, base_says: Ask, source: Source, pools: TextPools, plan: Plan, settings: TextAdapterSettings
+) -> Watch | None:
+    """The watch for a plan's aim; None where its settings set no end to forgetting.
+
+    Args:
+        model: The model that learns.
+        ask: Asks it, without gradient and dropout.
+        base_says: Asks what it stands on.
+        source: Reads examples.
+        pools: Examples of the run.
+        plan: Gives the aim.
+        settings: Give the numbers.
+    """
+    eyes = Eyes(source, source.material.network(), _with_truths(source, pools) if settings.most_truth_ratio is not None else ())
+    base = eyes.reading(pools, base_says)
+    aim = aim_of(plan, settings, base)
+    if aim is None:
+        return None
+    every = max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH)
+    return Watch(
+        Learned.of(model), lambda: eyes.reading(pools, ask), aim.missed, FLOOR * base.retain, every, len(pools),
+        patience=PATIENCE * CHECKS_PER_EPOCH,
+    )  # fmt: skip
+
+
+def _with_truths(source: Source, pools: TextPools) -> tuple[int, ...]:
+    """Forget examples that carry another wording of the right answer and wrong ones.
+
+    Raises:
+        PlanError: None does.
+    """
+    positions = map(int, pools.judged.index)
+    able = [one for one in positions if source.wordings("paraphrase", one) and source.wordings("perturbed", one)]
+    if not able:
+        raise PlanError(
+            "setting 'most_truth_ratio' needs other wordings of the right answer and wrong answers, and no forget example has "
+            "both. Leave the setting out, or add 'paraphrase' and 'perturbed' to the data."
+        )
+    return tuple(evenly(np.asarray(able), TRUTHS).tolist())
