@@ -42,6 +42,14 @@ class Template(Settings):
                 raise ValueError(f"template {name!r} must hold {{{name}}} exactly once")
         return self
 
+    def asked(self, prompt: str) -> str:
+        """Text before the answer; empty without a prompt."""
+        return self.prompt.replace("{prompt}", prompt) if prompt else ""
+
+    def said(self, prompt: str, answer: str) -> str:
+        """Text of the answer behind a prompt, or alone."""
+        return self.answer.replace("{answer}", answer) if prompt else answer
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -186,7 +194,7 @@ class TextInputs:
         return [self._fitted(*triple) for triple in zip(asked, said, names, strict=True)]
 
     def _prompts(self, prompts: Sequence[str], names: Sequence[str]) -> list[list[int]]:
-        ids = self._chats(prompts) if self.template.chat else self._ids([self._prompt_text(prompt) for prompt in prompts])
+        ids = self._chats(prompts) if self.template.chat else self._ids([self.template.asked(prompt) for prompt in prompts])
         for name, prompt in zip(names, ids, strict=True):
             if len(prompt) >= self.max_length:
                 raise DataError(
@@ -195,19 +203,13 @@ class TextInputs:
                 )
         return ids
 
-    def _prompt_text(self, prompt: str) -> str:
-        return self.template.prompt.replace("{prompt}", prompt) if prompt else ""
-
     def _answers(self, prompts: Sequence[str], answers: Sequence[str], asked: list[list[int]]) -> list[list[int]]:
         """Tokens of each answer as they stand behind its prompt, with the end of the sequence."""
         if self.template.chat:
             own = self._ids(list(answers), bare=True)
         else:
-            written = [
-                self.template.answer.replace("{answer}", answer) if prompt else answer
-                for prompt, answer in zip(prompts, answers, strict=True)
-            ]
-            whole = self._ids([self._prompt_text(prompt) + text for prompt, text in zip(prompts, written, strict=True)])
+            written = [self.template.said(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+            whole = self._ids([self.template.asked(prompt) + text for prompt, text in zip(prompts, written, strict=True)])
             apart = self._ids(written, bare=True)
             # a token that spans the border would put a part of the answer into the prompt: then the two are encoded apart
             own = [
