@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lorasteer.errors import WeightsError
-from lorasteer.tasks.tensors import refuse_pickle
 
 
 def is_place(name: str) -> bool:
@@ -41,7 +40,10 @@ def refuse_pickled_folder(folder: Path) -> None:
     """
     pickles = sorted(folder.glob("pytorch_model*.bin")) if folder.is_dir() else []
     if pickles and not list(folder.glob("*.safetensors")):
-        refuse_pickle(pickles[0])
+        raise WeightsError(
+            f"weights {str(pickles[0])!r} are a pickle, which can run any code when read; allowed is safetensors. "
+            "If you trust them: safetensors.torch.save_file(torch.load(file, weights_only=True), 'model.safetensors')."
+        )
 
 
 def refuse_gaps(location: str, notes: dict[str, Any], new_head: bool = False) -> None:
