@@ -25,7 +25,7 @@ from lorasteer.session.answers import key_of
 from lorasteer.session.round import Round, ending
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET
-from lorasteer.tasks.base import Base
+from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.data import Data
 from lorasteer.tasks.modules import rank_limit
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, beside
@@ -46,6 +46,7 @@ class Bench(ABC, Generic[D, O]):
         data: The data set it was trained on.
         cache: Folder for activations and retrained models; None keeps activations in memory and retrained models nowhere.
         memory_budget: Bytes of activations per part to hold in memory when there is no cache folder.
+        suite: Which measurements are taken.
     """
 
     task: ClassVar[str]
@@ -53,6 +54,7 @@ class Bench(ABC, Generic[D, O]):
     data: D
     cache: Path | None = None
     memory_budget: int = MEMORY_BUDGET
+    suite: str = "quick"
     _holdout: Holdout = field(init=False)
     _measured: dict[tuple[str, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
 
@@ -96,12 +98,13 @@ class Bench(ABC, Generic[D, O]):
         """The base's own recipe from the start, without the forget set."""
 
     @abstractmethod
-    def _save(self, base: Base, folder: Path) -> None:
-        """Write a model so that `_load` reads it."""
+    def load(self, folder: Path) -> Base:
+        """Read a model of this kind that `save_base` wrote.
 
-    @abstractmethod
-    def _load(self, folder: Path) -> Base:
-        """Read a model."""
+        Raises:
+            StoreError: The folder holds none.
+            WeightsError: It is damaged.
+        """
 
     def translate(
         self, request: Request, *, others: Sequence[Splits] = (), calibration: Calibration | None = None
@@ -155,14 +158,14 @@ class Bench(ABC, Generic[D, O]):
         folder = self._kept_in(splits, seed)
         base = self._train(splits, seed, observers, folder / CHECKPOINT if folder else None)
         if folder is not None:
-            self._save(base, folder)
+            save_base(base, folder)
             (folder / CHECKPOINT).unlink(missing_ok=True)
         return base
 
     def retrained_kept(self, splits: Splits, *, seed: int) -> Base | None:
         """The retrained model that the cache folder keeps for these splits and this seed; None where it keeps none."""
         folder = self._kept_in(splits, seed)
-        return self._load(folder) if folder is not None and (folder / "base.json").is_file() else None
+        return self.load(folder) if folder is not None and (folder / "base.json").is_file() else None
 
     def _kept_in(self, splits: Splits, seed: int) -> Path | None:
         if self.cache is None or self.base.record.fit is None:
@@ -215,7 +218,7 @@ class Bench(ABC, Generic[D, O]):
 
     def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
         """Measure the base and the retrained models alone, before any change; once for the same question and models."""
-        key = (key_of(translation), *(model.digest for model in retrained))
+        key = (self.suite, key_of(translation), *(model.digest for model in retrained))
         if key not in self._measured:
             known = self.known(translation, retrained)
             self._measured[key] = tuple(self._evaluated(outputs, known) for outputs in known)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from lorasteer.errors import DataError, WeightsError
+from lorasteer.errors import DataError, StoreError, WeightsError, choices
+from lorasteer.session.bench import Bench
 from lorasteer.session.comparison import Stage, unwatched
+from lorasteer.session.text_bench import TextBench
 from lorasteer.session.workbench import Workbench, retrain_seeds
 from lorasteer.store import cache_home
 from lorasteer.tasks.base import Base
+from lorasteer.tasks.language.model import load_language_base
+from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.vision.classifier import load_base
 from lorasteer.tasks.vision.sources import load_data
@@ -18,7 +24,55 @@ KEPT_AT_MOST = 2
 """How many retrained models of the cache a table shows without being asked."""
 
 
-def open_bench(folder: Path, data: str | None = None, cache: Path | None = None) -> Workbench:
+class Modality(NamedTuple):
+    """How one kind of base is opened.
+
+    Args:
+        load: Reads a base from its folder.
+        read: Loads data from what names it.
+        bench: Puts both on the bench.
+    """
+
+    load: Callable[[Path], Base]
+    read: Callable[[str], Any]
+    bench: Callable[[Any, Any, Path], Bench[Any, Any]]
+
+
+MODALITIES = {
+    "vision": Modality(load_base, load_data, Workbench),
+    "language": Modality(load_language_base, load_text, TextBench),
+}
+
+
+def task_of(folder: Path) -> str:
+    """What the base in a folder works on: `vision` or `language`.
+
+    Raises:
+        StoreError: The folder holds no base, its record is damaged, or it is of a kind that is not known here.
+    """
+    path = folder / "base.json"
+    if not path.is_file():
+        raise StoreError(f"no base model in {folder} (base.json is missing); make one with `lorasteer train --out {folder}`.")
+    try:
+        task = str(json.loads(path.read_text(encoding="utf-8")).get("task", "vision"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path} cannot be read: it is no JSON record. Restore it or train again.") from error
+    if task not in MODALITIES:
+        raise StoreError(f"{path} is of task {task!r}. {choices(task, MODALITIES)} A newer lorasteer may know it.")
+    return task
+
+
+def open_base(folder: Path) -> Base:
+    """A base of any kind.
+
+    Raises:
+        StoreError: The folder holds no base.
+        WeightsError: Its weights are damaged.
+    """
+    return MODALITIES[task_of(folder)].load(folder)
+
+
+def open_bench(folder: Path, data: str | None = None, cache: Path | None = None) -> Bench[Any, Any]:
     """A base model and its data.
 
     Args:
@@ -31,9 +85,10 @@ def open_bench(folder: Path, data: str | None = None, cache: Path | None = None)
         WeightsError: Its weights are damaged.
         DataError: The data cannot be read, or is not what the base was trained on.
     """
-    base = load_base(folder)
-    loaded = load_data(data or base.record.data)
-    bench = Workbench(base, loaded, cache or cache_home())  # refuses other images or classes in their own words
+    modality = MODALITIES[task_of(folder)]
+    base = modality.load(folder)
+    loaded = modality.read(data or base.record.data)
+    bench = modality.bench(base, loaded, cache or cache_home())  # refuses other images or classes in their own words
     if loaded.digest != base.record.data_digest:
         raise DataError(
             f"data {loaded.name!r} has digest {loaded.digest[:12]}, but the base was trained on {base.record.data_digest[:12]}; "
@@ -43,7 +98,7 @@ def open_bench(folder: Path, data: str | None = None, cache: Path | None = None)
 
 
 def retrained_models(
-    bench: Workbench,
+    bench: Bench[Any, Any],
     splits: Splits,
     *,
     count: int | None = None,
@@ -63,7 +118,7 @@ def retrained_models(
         WeightsError: A folder holds a model that was trained on other examples.
         PlanError: The base has no recipe to retrain by.
     """
-    models = [_retrained_in(folder, splits) for folder in folders or ()]
+    models = [_retrained_in(bench, folder, splits) for folder in folders or ()]
     if count is None:
         kept = (bench.retrained_kept(splits, seed=number) for number in retrain_seeds(0, 0 if models else KEPT_AT_MOST))
         return models + [model for model in kept if model is not None]
@@ -73,8 +128,8 @@ def retrained_models(
     return models
 
 
-def _retrained_in(folder: Path, splits: Splits) -> Base:
-    base = load_base(folder)
+def _retrained_in(bench: Bench[Any, Any], folder: Path, splits: Splits) -> Base:
+    base = bench.load(folder)
     if base.record.left_out != splits.digest:
         raise WeightsError(
             f"the model in {folder} was not retrained without this forget set; retrain one with `lorasteer retrain` "

@@ -23,7 +23,7 @@ from lorasteer.session.bench import Bench
 from lorasteer.session.round import Round as Round
 from lorasteer.steer.translate import Translation
 from lorasteer.tasks.activations import Inputs, Memory
-from lorasteer.tasks.base import Base, save_base
+from lorasteer.tasks.base import Base
 from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import classifier_head, resolve_layers
@@ -45,6 +45,7 @@ class Workbench(Bench[ImageData, Outputs]):
         data: The data set it was trained on.
         cache: Folder for activations and retrained models; None keeps activations in memory and retrained models nowhere.
         memory_budget: Bytes of activations per part to hold in memory when there is no cache folder.
+        suite: Which measurements are taken.
     """
 
     task = "vision"
@@ -89,17 +90,15 @@ class Workbench(Bench[ImageData, Outputs]):
             validation_share=record.validation_share, checkpoint=checkpoint,
         )  # fmt: skip
 
-    def _save(self, base: Base, folder: Path) -> None:
-        save_base(base, folder)
-
-    def _load(self, folder: Path) -> Base:
+    def load(self, folder: Path) -> Base:
+        """Read an image classifier that `save_base` wrote."""
         return load_base(folder)
 
     def _adapted(self, settings: AdapterSettings) -> Sequence[str]:
         return resolve_layers(self.base.model, settings.layers)
 
     def _evaluated(self, outputs: Outputs, known: Sequence[Outputs]) -> Evaluation:
-        return evaluate(Context(outputs, known[0], tuple(known[1:])))
+        return evaluate(Context(outputs, known[0], tuple(known[1:])), self.suite)
 
     def _remarks(
         self, now: Evaluation, translation: Translation, retrained: Evaluation | None, floor: dict[str, Spread]

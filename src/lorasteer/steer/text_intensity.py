@@ -1,7 +1,8 @@
 """What an intensity between 0 and 1 means for a language model: a band to bring the forget set into, and a budget for the rest.
 
 A model that was trained on an answer gives it a probability near 1; one that never saw it gives it what its language alone makes
-likely. Up to intensity 0.5 the band comes down towards that; from there on the band is as low as for what was never seen.
+likely: between a third and a tenth as much. Intensity 0.5 ends in that band; below it a part is left, above it the answer
+becomes less likely than a model that never saw it would find it.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ class TextLevel:
 TABLE = (
     TextLevel(0.00, 1.00, 0.50, 0.01, 0, 5e-4, 8, 200),
     TextLevel(0.10, 0.80, 0.40, 0.01, 5, 5e-4, 8, 400),
-    TextLevel(0.25, 0.50, 0.20, 0.02, 10, 7e-4, 16, 800),
-    TextLevel(0.50, 0.20, 0.05, 0.03, 15, 1e-3, 16, 1200),
-    TextLevel(0.75, 0.10, 0.01, 0.05, 20, 1e-3, 16, 2000),
+    TextLevel(0.25, 0.55, 0.20, 0.02, 10, 7e-4, 16, 800),
+    TextLevel(0.50, 0.30, 0.08, 0.03, 15, 1e-3, 16, 1200),
+    TextLevel(0.75, 0.12, 0.02, 0.05, 20, 1e-3, 16, 2000),
     TextLevel(1.00, 0.02, 0.00, 0.05, 30, 2e-3, 16, 4000),
 )
 """The whole meaning of intensity for text, one row for each knot, in rising order."""
@@ -65,7 +66,7 @@ def level(intensity: float) -> TextLevel:
     Example:
         >>> half_way = level(0.375)
         >>> half_way.stop_at, half_way.least_probability, half_way.epochs
-        (0.35, 0.125, 13)
+        (0.425, 0.14, 13)
     """
     return between(TABLE, intensity)
 
@@ -87,7 +88,7 @@ def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str])
 
     Example:
         >>> settings_for(0.5, {"stop_at": None, "forget_probability": 0.1, "epochs": 10, "retain": 0}, {"labels"})
-        {'forget_probability': None, 'stop_at': 0.2, 'epochs': 15}
+        {'forget_probability': None, 'stop_at': 0.3, 'epochs': 15}
     """
     values = asdict(level(intensity))
     own = {name for name in COLUMNS if name not in defaults or (defaults[name] == 0 and isinstance(defaults[name], int))}
