@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,17 +23,26 @@ PROMPTS = ("prompt", "question")
 OTHER_WORDS = ("paraphrased_question", "paraphrased_answer", "perturbed_answer")
 
 
+def read_text(path: Path) -> str:
+    """Text of a file in UTF-8, plain or gzipped.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}. Give a file in UTF-8, plain or gzipped.") from error
+
+
 def read_rows(path: Path) -> list[Row]:
     """Objects of a JSON-lines file, or of a JSON list; plain or gzipped.
 
     Raises:
         DataError: The file cannot be read, or a line is no JSON object.
     """
-    try:
-        text = (gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")).read()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}. Give a JSON-lines file in UTF-8, plain or gzipped.") from error
-    return list(_objects(text, path))
+    return list(_objects(read_text(path), path))
 
 
 def _objects(text: str, path: Path) -> Iterator[Row]:
@@ -118,8 +128,8 @@ def _wrong(row: Row, number: int, where: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def in_other_words(rows: Sequence[Row], ids: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Rows that carry a `paraphrased_question`, asked that way, under ids of the test part."""
+def in_other_words(rows: Sequence[Row], ids: Sequence[str]) -> tuple[Sequence[Row], list[str]]:
+    """Rows that carry a `paraphrased_question`, asked that way; their ids are those of the training part, moved to the test part."""
     asked = [(row, name) for row, name in zip(rows, ids, strict=True) if row.get("paraphrased_question")]
     plain = [
         {**{k: v for k, v in row.items() if k not in (*PROMPTS, "id")}, "prompt": row["paraphrased_question"]} for row, _ in asked

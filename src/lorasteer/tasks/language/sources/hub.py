@@ -35,7 +35,7 @@ def hub(
         prompt_column: Column of the prompts; `prompt` or `question` when left out.
         answer_column: Column of the answers.
         train_split: Split that becomes the training part.
-        test_split: Split that becomes the test part. Without one, the rows that carry a `paraphrased_question` are asked that way.
+        test_split: Split that becomes the test part. Without one, rows that carry a `paraphrased_question` are asked that way.
         test_share: Share of the rows drawn for the test part, where there is neither.
         seed: Seed of that choice.
     """

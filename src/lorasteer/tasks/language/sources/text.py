@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lorasteer.errors import DataError
 from lorasteer.tasks.language.data import TextData, no_examples
-from lorasteer.tasks.language.sources.assemble import TestShare, drawn, examples_of, numbered_ids
+from lorasteer.tasks.language.sources.assemble import TestShare, drawn, examples_of, numbered_ids, read_text
 from lorasteer.tasks.language.sources.catalog import TEXT_SOURCES
 from lorasteer.tasks.vision.sources.assemble import Seed
 
@@ -29,11 +28,7 @@ def text(location: str, *, test_share: TestShare = 0.0, seed: Seed = 0) -> TextD
         test_share: Share of the paragraphs drawn for the test part.
         seed: Seed of that choice.
     """
-    try:
-        written = Path(location).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{location!r} cannot be read as text: {error}. Give the path of a text file in UTF-8.") from error
-    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", written) if part.strip()]
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", read_text(Path(location))) if part.strip()]
     rows = [{"prompt": "", "answer": paragraph, "characters": len(paragraph)} for paragraph in paragraphs]
     whole = examples_of(rows, numbered_ids("train", len(rows)), location)
     return TextData("text", *drawn(whole, test_share, seed)) if test_share else TextData("text", whole, no_examples(whole))

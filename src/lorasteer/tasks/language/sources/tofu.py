@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from lorasteer.errors import DataError
 from lorasteer.tasks.language.data import DEFAULT_REFUSALS, TextData, TextExamples
-from lorasteer.tasks.language.sources.assemble import Row, examples_of, in_other_words, numbered_ids, read_rows
+from lorasteer.tasks.language.sources.assemble import Row, examples_of, in_other_words, numbered_ids, read_rows, read_text
 from lorasteer.tasks.language.sources.catalog import TEXT_SOURCES
 
 Part = Literal["full", "retain90", "retain95", "retain99", "forget01", "forget05", "forget10"]
@@ -73,8 +73,8 @@ def _rows(folder: Path, name: str) -> list[Row]:
     path = _find(folder, name)
     if path is None:
         raise DataError(
-            f"{folder} has no {name}.json (or .json.gz); copy the JSON files of the data set locuslab/TOFU there, or load it from "
-            "the hub: hub:locuslab/TOFU?config=full."
+            f"{folder} has no {name}.json (or .json.gz); copy the JSON files of the data set locuslab/TOFU there, or load it "
+            "from the hub: hub:locuslab/TOFU?config=full."
         )
     return read_rows(path)
 
@@ -115,10 +115,7 @@ def _sheet(folder: Path, name: str) -> TextExamples:
 
 def _refusals(folder: Path) -> tuple[str, ...]:
     """TOFU's own ways to say "I do not know", a plain line each."""
-    import gzip
-
     path = _find(folder, "idontknow")
     if path is None:
         return DEFAULT_REFUSALS
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return tuple(line.strip() for line in content.decode().splitlines() if line.strip()) or DEFAULT_REFUSALS
+    return tuple(line.strip() for line in read_text(path).splitlines() if line.strip()) or DEFAULT_REFUSALS
