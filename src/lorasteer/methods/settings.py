@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lorasteer.records import Settings
 from lorasteer.tasks.training import FitSettings
+
+if TYPE_CHECKING:
+    from lorasteer.tasks.language.network import Network
 
 
 class ObjectiveSettings(Settings):
@@ -112,3 +115,7 @@ class TextAdapterSettings(AdapterSettings):
                 "init 'fila' needs dropout 0: dropped inputs of the adapter would be missing from the base's own answer"
             )
         return self
+
+    def usual_layers(self, network: Network) -> tuple[str, ...]:
+        """The layers to adapt where `layers` names none."""
+        return network.linear_layers()

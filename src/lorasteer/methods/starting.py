@@ -49,7 +49,7 @@ def adapted_layers(base: Base, settings: AdapterSettings) -> tuple[str, ...]:
         PlanError: A name is no module of the model, or one that cannot be adapted.
     """
     if isinstance(settings, TextAdapterSettings) and not settings.layers:
-        return Network.of(base.model).linear_layers()
+        return settings.usual_layers(Network.of(base.model))
     return resolve_layers(base.model, settings.layers)
 
 
