@@ -63,12 +63,43 @@ Retrained = Annotated[
         help="Number of retrained models to compare with, trained where the cache has none; those in the cache when left out.",
     ),
 ]
+Suite = Annotated[
+    str, typer.Option("--suite", metavar="NAME", help="How much is measured: quick, or for text full, with written answers.")
+]
 Compare = Annotated[
     list[Path] | None,
     typer.Option(
         "--compare", metavar="FOLDER", help="Retrained model to compare with, from `lorasteer retrain`; can be repeated."
     ),
 ]
+
+
+Task = Annotated[str, typer.Option("--task", metavar="NAME", help="What the model works on: vision or language.")]
+Chat = Annotated[bool, typer.Option("--chat", help="Text: ask through the tokenizer's chat template.")]
+System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="Text: system message of the chat.")]
+Truncate = Annotated[bool, typer.Option("--truncate", help="Text: cut an answer that is too long instead of refusing it.")]
+MaxLength = Annotated[
+    int | None, typer.Option("--max-length", metavar="N", help="Text: tokens of one example at most; what the model reads else.")
+]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option("--prompt-template", metavar="TEXT", help="Text before an answer; {prompt} stands for the prompt."),
+]
+AnswerTemplate = Annotated[
+    str | None, typer.Option("--answer-template", metavar="TEXT", help="Text of an answer; {answer} stands for it.")
+]
+
+
+@dataclass(frozen=True)
+class TextWords:
+    """How a language model's text is written and read."""
+
+    prompt_template: PromptTemplate = None
+    answer_template: AnswerTemplate = None
+    chat: Chat = False
+    system: System = None
+    max_length: MaxLength = None
+    truncate: Truncate = False
 
 
 @dataclass(frozen=True)

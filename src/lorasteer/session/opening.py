@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lorasteer.errors import DataError, StoreError, WeightsError, choices
+from lorasteer.errors import DataError, SessionError, StoreError, WeightsError, choices
 from lorasteer.session.bench import Bench
 from lorasteer.session.comparison import Stage, unwatched
 from lorasteer.session.text_bench import TextBench
@@ -94,6 +94,23 @@ def open_bench(folder: Path, data: str | None = None, cache: Path | None = None)
             f"data {loaded.name!r} has digest {loaded.digest[:12]}, but the base was trained on {base.record.data_digest[:12]}; "
             "which examples it saw is not known. Give the very data with --data, or train a base on this one."
         )
+    return bench
+
+
+def open_workbench(folder: Path, data: str | None = None, cache: Path | None = None) -> Workbench:
+    """A base that can be steered step by step, and its data: an image classifier.
+
+    Raises:
+        SessionError: The base is of another kind.
+    """
+    task = task_of(folder)
+    if task != Workbench.task:
+        raise SessionError(
+            f"the base in {folder} is a {task} model; steering step by step is for image models so far. "
+            "Use lorasteer unlearn, evaluate and export."
+        )
+    bench = open_bench(folder, data, cache)
+    assert isinstance(bench, Workbench)
     return bench
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lorasteer.changes import Change, compose
 from lorasteer.evaluation import Spread
-from lorasteer.evaluation.language.asking import Questionnaire, prepare
-from lorasteer.evaluation.language.collect import collect
+from lorasteer.evaluation.language.asking import Questionnaire, prepare, probe, sheet_of
+from lorasteer.evaluation.language.collect import answer, collect
 from lorasteer.evaluation.language.keeping import Kept
 from lorasteer.evaluation.language.outputs import TextContext, TextOutputs
 from lorasteer.evaluation.language.suites import evaluate_text
@@ -37,6 +37,7 @@ from lorasteer.tasks.language.model import (
     text_inputs_for,
     train_language_model,
 )
+from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.modules import resolve_layers
 from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
@@ -175,6 +176,21 @@ class TextBench(Bench[TextData, TextOutputs]):
         assert isinstance(record, LanguageBaseRecord)
         facts = [super()._recipe(splits, seed), record.template.digest, str(record.max_length), str(record.truncate)]
         return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def answer_probability(base: Base, data: TextData, part: Part, *, most: int = 200) -> float:
+    """Mean answer probability on examples of a part: each the geometric mean of its tokens' probabilities.
+
+    Args:
+        base: A language model.
+        data: Its text.
+        part: Part of it, not empty.
+        most: Examples to ask about; the same ones for every model.
+    """
+    inputs = text_inputs_for(base, data)
+    examples = inputs.examples(part)
+    sheet = sheet_of(inputs, examples.taken(probe(examples.ids.tolist(), most)), candidates=False)
+    return float(answer(Network.of(base.model), inputs, {part: sheet})[part].probability.mean())
 
 
 def _weights_of(asked: NDArray[np.str_], ids: NDArray[np.str_], weights: Weights) -> Tensor:
