@@ -15,7 +15,6 @@ from typing import Any
 
 import peft
 import torch
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -101,14 +100,14 @@ def first_pairs(source: Source, pools: TextPools, plan: Plan, settings: TextAdap
     }
 
 
-def weight_of(module: LoraLayer) -> Tensor:
+def weight_of(module: Any) -> Tensor:
     """Frozen weight beneath an adapter, [out, in] however the layer stores it."""
     base = module.get_base_layer()
-    weight = base.get_parameter("weight").detach()
+    weight: Tensor = base.get_parameter("weight").detach()
     return weight.T if isinstance(base, Conv1D) else weight
 
 
-def put(module: LoraLayer, trained: Pair, first: Pair) -> None:
+def put(module: Any, trained: Pair, first: Pair) -> None:
     """Give an adapter a pair, and the frozen layer beneath it what the first pair leaves of its weight."""
     left = residual(weight_of(module), first, float(module.scaling[NAME]))
     base = module.get_base_layer()
@@ -118,7 +117,7 @@ def put(module: LoraLayer, trained: Pair, first: Pair) -> None:
         module.lora_B[NAME].weight.copy_(trained.up)
 
 
-def pair_of(module: LoraLayer) -> Pair:
+def pair_of(module: Any) -> Pair:
     """Copies of an adapter's two matrices."""
     return Pair(module.lora_A[NAME].weight.detach().clone(), module.lora_B[NAME].weight.detach().clone())
 

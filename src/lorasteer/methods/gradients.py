@@ -31,6 +31,9 @@ class _Known(torch.autograd.Function):
         return None, None, *(gradient * outer[0] for gradient in ctx.gradients)
 
 
+_KNOWN: Callable[..., Any] = _Known.apply
+
+
 def summed(parts: Sequence[Part], parameters: Sequence[Tensor]) -> Tensor:
     """The sum of this process's parts and of those of all others, with its gradient.
 
@@ -45,7 +48,7 @@ def summed(parts: Sequence[Part], parameters: Sequence[Tensor]) -> Tensor:
     gradients = [functools.reduce(torch.add, column) for column in zip(*(columns for _, columns in found), strict=True)]
     if world() > 1:
         value, gradients = _over_all(value, gradients)
-    known: Tensor = _Known.apply(value, gradients, *parameters)
+    known: Tensor = _KNOWN(value, gradients, *parameters)
     return known
 
 

@@ -76,7 +76,8 @@ class TextSample:
     @property
     def index(self) -> Index:
         """Positions in the part, shape [m]."""
-        return self.pool.index[self.places.numpy()]
+        chosen: Index = self.pool.index[self.places.numpy()]
+        return chosen
 
     @property
     def position(self) -> Tensor:

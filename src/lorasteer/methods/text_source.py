@@ -177,15 +177,12 @@ class Asker:
     depth: int
     layer: int | None = None
     low: torch.dtype | None = None
-    rows: list[int] = field(default_factory=list)
-    """Examples of each forward pass so far."""
 
     def hidden(self, texts: Sequence[Text]) -> list[Tensor]:
         """States where each text's answer tokens are predicted, [n, d] each, from one forward pass over all of them."""
         tokens = joined([text.tokens for text in texts])
         states = [text.states for text in texts if text.states is not None]
         entering = torch.cat([lengthened(one, tokens.ids.shape[1]) for one in states]) if states else None
-        self.rows.append(len(tokens))
         with self._lowered():
             said = self.network.at_targets(tokens, start=_start(self.depth, entering), layer=self.layer)
         return list(torch.split(said.float(), [sum(target_counts(text.tokens)) for text in texts]))

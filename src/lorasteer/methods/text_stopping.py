@@ -88,8 +88,13 @@ class Aim:
         return self.forget.missed(now.forget) + twisted + leak + lost + short
 
 
-def aim_of(plan: Plan, settings: TextAdapterSettings, base: Reading) -> Aim | None:
-    """What a plan and its settings ask for; None where they set no end to forgetting.
+def ends(plan: Plan, settings: TextAdapterSettings) -> bool:
+    """Whether a plan and its settings set an end to forgetting."""
+    return plan.aim == "match-unseen" or settings.stop_at is not None or settings.forget_probability is not None
+
+
+def aim_of(plan: Plan, settings: TextAdapterSettings, base: Reading) -> Aim:
+    """What a plan and its settings ask for; they set an end to forgetting.
 
     Args:
         plan: Gives the kind of aim.
@@ -101,11 +106,9 @@ def aim_of(plan: Plan, settings: TextAdapterSettings, base: Reading) -> Aim | No
         assert base.unseen is not None
         near = Band((1 - BAND) * base.unseen, (1 + BAND) * base.unseen)
         return Aim(near, retain, _truth_band(settings), (1 - BAND) * base.unseen)
-    ends = [] if settings.stop_at is None else [settings.stop_at * base.forget]
-    ends += [] if settings.forget_probability is None else [settings.forget_probability]
-    if not ends:
-        return None
-    return Aim(Band(min(settings.least_probability, *ends), min(ends)), retain, _truth_band(settings))
+    highest = [] if settings.stop_at is None else [settings.stop_at * base.forget]
+    highest += [] if settings.forget_probability is None else [settings.forget_probability]
+    return Aim(Band(min(settings.least_probability, *highest), min(highest)), retain, _truth_band(settings))
 
 
 def _truth_band(settings: TextAdapterSettings) -> Band | None:
@@ -182,11 +185,11 @@ def make_text_watch(
         plan: Gives the aim.
         settings: Give the numbers.
     """
+    if not ends(plan, settings):
+        return None
     eyes = Eyes(source, source.material.network(), _with_truths(source, pools) if settings.most_truth_ratio is not None else ())
     base = eyes.reading(pools, base_says)
     aim = aim_of(plan, settings, base)
-    if aim is None:
-        return None
     every = max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH)
     return Watch(
         Learned.of(model), lambda: eyes.reading(pools, ask), aim.missed, FLOOR * base.retain, every, len(pools),
