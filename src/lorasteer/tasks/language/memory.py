@@ -212,7 +212,7 @@ class TextMemory:
             kept = hidden[: len(block)][wanted[: len(block)].to(hidden.device)]
             rows.store.append(rows.places(block), [kept if isinstance(rows.store, MemoryRows) else kept.float().cpu()])
             done += len(block)
-        return time.perf_counter() - started
+        return time.perf_counter() - started if done else 0.0
 
     def _folder(self) -> Path:
         if self.folder is not None:

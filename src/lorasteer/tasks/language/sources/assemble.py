@@ -129,7 +129,7 @@ def _wrong(row: Row, number: int, where: str) -> tuple[str, ...]:
 
 
 def in_other_words(rows: Sequence[Row], ids: Sequence[str]) -> tuple[Sequence[Row], list[str]]:
-    """Rows that carry a `paraphrased_question`, asked that way; their ids are those of the training part, moved to the test part."""
+    """Rows that carry a `paraphrased_question`, asked that way, under ids of the test part."""
     asked = [(row, name) for row, name in zip(rows, ids, strict=True) if row.get("paraphrased_question")]
     plain = [
         {**{k: v for k, v in row.items() if k not in (*PROMPTS, "id")}, "prompt": row["paraphrased_question"]} for row, _ in asked
