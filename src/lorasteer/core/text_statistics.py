@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ from lorasteer.core.tokens import per_example
 PerToken = Float[Tensor, " n"]
 PerExample = Float[Tensor, " rows"]
 Lengths = Int[Tensor, " rows"]
+TruthRatio = Callable[[PerExample, Float[Tensor, " m"], Lengths], PerExample]
 
 
 def mean_per_example(values: PerToken, lengths: Lengths) -> PerExample:
