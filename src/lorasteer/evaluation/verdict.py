@@ -159,9 +159,16 @@ def _difference(one: Measurement, other: Measurement) -> float:
 
 
 def tolerance(one: Measurement, other: Measurement) -> float:
-    """Largest difference of two accuracies that is not worth a word: one point, or two standard errors."""
-    variance = sum(_variance(m) / m.n for m in (one, other))
-    return max(ACCURACY_BAND, 2 * math.sqrt(variance))
+    """Largest difference of two shares that is not worth a word: one point, or two standard errors."""
+    return max(ACCURACY_BAND, 2 * math.sqrt(sum(_squared_error(m) for m in (one, other))))
+
+
+def _squared_error(measurement: Measurement) -> float:
+    """Square of the standard error: of its 95 % interval where one was computed, else of a share of right examples."""
+    if measurement.interval is None:
+        return _variance(measurement) / measurement.n
+    low, high = measurement.interval
+    return ((high - low) / (2 * 1.96)) ** 2
 
 
 def _variance(measurement: Measurement) -> float:
