@@ -37,16 +37,24 @@ def collect(
         WeightsError: It is no causal language model of blocks and a linear head.
     """
     asked = {**questionnaire.parts, **questionnaire.sheets}
-    network = Network.of(model)
-    key = kept.key_of(model, digest) if kept else ""
-    found = {name: answers for name, sheet in asked.items() if kept and (answers := kept.get(key, sheet)) is not None}
-    fresh = answer(network, questionnaire.inputs, {name: sheet for name, sheet in asked.items() if name not in found})
-    for name, answers in fresh.items() if kept else ():
-        kept.put(key, asked[name], answers)
-    everything = {**found, **fresh}
-    parts = {name: everything[name] for name in questionnaire.parts}
+    everything = _answered(model, questionnaire.inputs, asked, digest, kept)
+    parts: dict[str, Any] = {name: everything[name] for name in questionnaire.parts}
     sheets = {name: everything[name] for name in questionnaire.sheets}
     return TextOutputs(subject=subject, model=digest, splits=questionnaire.splits, **parts, sheets=sheets, **facts)
+
+
+def _answered(
+    model: nn.Module, inputs: TextInputs, asked: Mapping[str, Sheet], digest: str, kept: Kept | None
+) -> dict[str, Answers]:
+    """Answers that are kept, and those to what was not asked before."""
+    if kept is None:
+        return answer(Network.of(model), inputs, asked)
+    key = kept.key_of(model, digest)
+    found = {name: answers for name, sheet in asked.items() if (answers := kept.get(key, sheet)) is not None}
+    fresh = answer(Network.of(model), inputs, {name: sheet for name, sheet in asked.items() if name not in found})
+    for name, answers in fresh.items():
+        kept.put(key, asked[name], answers)
+    return {**found, **fresh}
 
 
 def answer(network: Network, inputs: TextInputs, sheets: Mapping[str, Sheet]) -> dict[str, Answers]:
@@ -66,10 +74,10 @@ def answer(network: Network, inputs: TextInputs, sheets: Mapping[str, Sheet]) ->
 def _apart(scores: Scores, sheets: Sequence[Sheet]) -> Iterator[Scores]:
     """Scores of each sheet alone."""
     counts = [sum(len(question.answers) for question in sheet.questions) for sheet in sheets]
-    lengths = scores.lengths.split(counts)
+    lengths = torch.split(scores.lengths, counts)
     columns = (scores.log_prob, scores.mean, scores.std, scores.right)
     tokens = [int(own.sum()) for own in lengths]
-    for own, *rest in zip(lengths, *(column.split(tokens) for column in columns), strict=True):
+    for own, *rest in zip(lengths, *(torch.split(column, tokens) for column in columns), strict=True):
         yield Scores(own, *rest)
 
 
@@ -115,7 +123,7 @@ def _written(network: Network, inputs: TextInputs, sheets: Mapping[str, tuple[Sh
 
 def _agreed(sheet: Sheet, scores: Scores) -> list[int]:
     """How many tokens of each right answer the model would write too, from its first one on."""
-    right: list[Tensor] = list(scores.right.split(scores.lengths.tolist()))
+    right: Sequence[Tensor] = torch.split(scores.right, scores.lengths.tolist())
     found, place = [], 0
     for question in sheet.questions:
         wrong = (~right[place]).nonzero()

@@ -28,10 +28,11 @@ from lorasteer.tasks.base import weights_digest
 from lorasteer.tasks.tensors import read_tensors, write_tensors
 
 _TEXTS = "written"
+MOST = 200  # sheets whose answers stay in memory
 
 
 class Kept:
-    """Answers of models to sheets, in memory and, where a folder is given, in files.
+    """Answers of models to sheets: the latest in memory and, where a folder is given, all of them in files.
 
     Args:
         folder: Where files lie; None keeps answers in memory only.
@@ -78,7 +79,7 @@ class Kept:
             StoreError: The folder cannot be written.
         """
         name = _digest([key, sheet.digest])
-        self._answers[name] = answers
+        self._answers = {**dict(list(self._answers.items())[1 - MOST :]), name: answers}
         if self._folder is not None and answers.finite:
             columns = {column: value for column in _COLUMNS if (value := getattr(answers, column)) is not None}
             texts = json.dumps(answers.written) if answers.written is not None else ""

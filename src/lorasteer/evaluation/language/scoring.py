@@ -78,7 +78,8 @@ def score(network: Network, questions: Sequence[Question], *, share: bool = True
     lengths = torch.tensor([len(answer) for question in questions for answer in question.answers], dtype=torch.int64)
     total = int(lengths.sum())
     dtype = torch.float64 if network.dtype == torch.float64 else torch.float32
-    found = Scores(lengths, *(torch.zeros(total, dtype=dtype) for _ in range(3)), torch.zeros(total, dtype=torch.bool))
+    log_prob, mean, std = torch.zeros(3, total, dtype=dtype)
+    found = Scores(lengths, log_prob, mean, std, torch.zeros(total, dtype=torch.bool))
     with measuring(network):
         for group in _groups(questions, lengths):
             _score_group(network, group, found, share=share)

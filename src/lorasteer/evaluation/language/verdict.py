@@ -1,8 +1,4 @@
-"""Measurements of text in words: what still gives the forget set away, in both directions, and what was lost beside it.
-
-A difference is reported only when the bootstrap intervals of the two numbers do not overlap, or where chance (two standard
-errors) does not explain it.
-"""
+"""Measurements of text in words: what every verdict says, then what only text can be asked."""
 
 from __future__ import annotations
 
@@ -11,18 +7,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from lorasteer.evaluation.comparison import Spread
-from lorasteer.evaluation.verdict import AUC_BAND
+from lorasteer.evaluation.verdict import AUC_BAND, TEXT, verdict
 from lorasteer.records import Evaluation, Measurement
 
-SHARE_BAND = 0.02  # of a probability, below which a difference is not worth a word
 KEPT = 0.95  # share of the retrained model's utility that is to stay
 UNLIKELY = 0.05  # p-value below which two sets of truth ratios differ
-WORDS = {
-    "forget_probability": "probability of the answers to forget",
-    "forget_test_probability": "probability of the target's test answers",
-    "forget_paraphrase_probability": "probability of the answers to forget in other words",
-    "extraction_strength": "share of the answers to forget that can be extracted",
-}
 
 
 def text_verdict(
@@ -36,49 +25,34 @@ def text_verdict(
 
     Args:
         evaluation: Measurements of the model after unlearning.
-        aim: `remove`: the target shall be known no better than by the retrained model. `match-unseen`: its answers shall look
-            like answers that were never trained on. Membership is judged for both.
+        aim: What the plan aimed at.
         retrained: Measurements of a model trained without the forget set.
         floor: Spread between retrained models, from `noise_floor`.
 
     Returns:
-        Sentences, leaks first; empty where nothing stands out.
+        Sentences; empty where nothing stands out.
     """
-    names = tuple(WORDS)[:1] if aim == "match-unseen" else tuple(WORDS)
-    found = [sentence for name in names for sentence in _beside(name, evaluation, retrained, floor or {})]
-    found += [*_membership(evaluation), *_told_apart(evaluation), *_lost(evaluation, retrained)]
-    if retrained is None:
-        found.append("no retrained model to compare with: these numbers alone do not show that anything was removed.")
-    return tuple(found)
+    common = verdict(evaluation, aim=aim, retrained=retrained, floor=floor, watched=TEXT)
+    return (*common, *_other_attacks(evaluation), *_told_apart(evaluation), *_less_useful(evaluation, retrained))
 
 
-def _beside(name: str, evaluation: Evaluation, retrained: Evaluation | None, floor: Mapping[str, Spread]) -> tuple[str, ...]:
-    """One number beside the retrained model's."""
-    mine, theirs = _known(evaluation, name), _known(retrained, name)
-    if mine is None or theirs is None:
-        return ()
-    gap, band = _value(mine) - _value(theirs), max(SHARE_BAND, floor[name].most if name in floor else 0.0)
-    if abs(gap) <= band or _overlap(mine, theirs):
-        return ()
-    words = f"{WORDS[name]} is {_value(mine):.3g}, the retrained model's {_value(theirs):.3g}"
-    if gap > 0:
-        return (f"still remembered: {words}.",)
-    return (f"over-forgotten: {words}; this suppresses more than never having read it would.",)
-
-
-def _membership(evaluation: Evaluation) -> tuple[str, ...]:
-    """The attack that tells most, in either direction."""
-    areas = [m for m in evaluation.measurements if m.unit == "auc" and m.value is not None and m.name.startswith("mia_auc")]
-    if not areas:
+def _other_attacks(evaluation: Evaluation) -> tuple[str, ...]:
+    """The attack that tells most, where that of the loss alone finds nothing."""
+    areas = [m for m in evaluation.measurements if m.name.startswith("mia_auc") and m.value is not None]
+    if not areas or any(m.name == "mia_auc" and _stands_out(m) for m in areas):
         return ()
     worst = max(areas, key=lambda m: abs(_value(m) - 0.5))
-    # With n examples on the smaller side, chance moves the area by a standard error of at most about 1 / sqrt(6 n).
-    if abs(_value(worst) - 0.5) <= max(AUC_BAND, 2 / math.sqrt(6 * max(1, worst.n))):
+    if not _stands_out(worst):
         return ()
-    words = f"{worst.name.replace('_', ' ')} {_value(worst):.3f}, where 0.5 gives nothing away"
+    attack = worst.name.removeprefix("mia_auc_").replace("_", "-")
     if _value(worst) > 0.5:
-        return (f"still recognisable as members: {words}.",)
-    return (f"over-forgotten: {words}; the answers to forget stand out by being less likely than unseen ones, a leak as well.",)
+        return (f"still recognisable as members by the {attack} attack: area {_value(worst):.3f}, where 0.5 gives nothing away.",)
+    return (f"over-forgotten: area {_value(worst):.3f} of the {attack} attack; below 0.5 the forget set stands out as well.",)
+
+
+def _stands_out(area: Measurement) -> bool:
+    """Whether chance does not explain it: with n examples a standard error is at most about 1 / sqrt(6 n)."""
+    return abs(_value(area) - 0.5) > max(AUC_BAND, 2 / math.sqrt(6 * max(1, area.n)))
 
 
 def _told_apart(evaluation: Evaluation) -> tuple[str, ...]:
@@ -91,21 +65,11 @@ def _told_apart(evaluation: Evaluation) -> tuple[str, ...]:
     )
 
 
-def _lost(evaluation: Evaluation, retrained: Evaluation | None) -> tuple[str, ...]:
-    found = []
-    for name, words in (("retain_probability", "probability of retained answers"), ("model_utility", "model utility")):
-        mine, theirs = _known(evaluation, name), _known(retrained, name)
-        if mine is None or theirs is None or _value(mine) >= KEPT * _value(theirs) or _overlap(mine, theirs):
-            continue
-        found.append(f"damaged: {words} is {_value(mine):.3g}, the retrained model's {_value(theirs):.3g}.")
-    return tuple(found)
-
-
-def _overlap(one: Measurement, other: Measurement) -> bool:
-    """Whether chance may explain the difference; numbers without an interval are taken as they are."""
-    if one.interval is None or other.interval is None:
-        return False
-    return one.interval[0] <= other.interval[1] and other.interval[0] <= one.interval[1]
+def _less_useful(evaluation: Evaluation, retrained: Evaluation | None) -> tuple[str, ...]:
+    mine, theirs = _known(evaluation, "model_utility"), _known(retrained, "model_utility")
+    if mine is None or theirs is None or _value(mine) >= KEPT * _value(theirs):
+        return ()
+    return (f"damaged: model utility is {_value(mine):.3f}, the retrained model's {_value(theirs):.3f}.",)
 
 
 def _known(evaluation: Evaluation | None, name: str) -> Measurement | None:
