@@ -19,7 +19,7 @@ from lorasteer.evaluation.language.collect import answer, collect
 from lorasteer.evaluation.language.keeping import Kept
 from lorasteer.evaluation.language.outputs import TextContext, TextOutputs
 from lorasteer.evaluation.language.suites import evaluate_text
-from lorasteer.evaluation.verdict import TEXT, verdict
+from lorasteer.evaluation.language.verdict import text_verdict
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Evaluation
 from lorasteer.session.bench import Bench
@@ -149,7 +149,7 @@ class TextBench(Bench[TextData, TextOutputs]):
     def _remarks(
         self, now: Evaluation, translation: Translation, retrained: Evaluation | None, floor: dict[str, Spread]
     ) -> tuple[str, ...]:
-        return verdict(now, aim=translation.plan.aim, retrained=retrained, floor=floor or None, watched=TEXT)
+        return text_verdict(now, aim=translation.plan.aim, retrained=retrained, floor=floor or None)
 
     def _features(self, part: Part, index: Index) -> NDArray[np.float32]:
         """Mean hidden state of the base over each example's answer, half-way through its blocks, shape [n, width]."""
