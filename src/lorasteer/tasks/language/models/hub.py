@@ -14,6 +14,7 @@ from lorasteer.tasks.pretrained import first_line, is_place, quiet, refuse_gaps,
 from lorasteer.tasks.training import FitSettings
 
 Kind = Literal["float32", "bfloat16", "float16"]
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json")
 RECIPE = FitSettings(epochs=5, batch_size=16, learning_rate=1e-4, schedule="one-cycle", clip_norm=1.0)
 
 
@@ -51,6 +52,10 @@ def load_tokenizer(location: str | Path) -> Any:
     """
     from transformers import AutoTokenizer
 
+    folder = Path(location)
+    if folder.is_dir() and not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        # transformers would make an empty one, by the kind of the network
+        raise WeightsError(f"{folder} holds no tokenizer. Put {TOKENIZER_FILES[0]} and tokenizer_config.json into it.")
     try:
         with quiet():
             return AutoTokenizer.from_pretrained(str(location))
