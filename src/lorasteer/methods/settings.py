@@ -99,7 +99,8 @@ class TextAdapterSettings(AdapterSettings):
     """Stop once the mean answer probability of the forget set is at or below this (aim `remove`); None sets no such bound.
     With aim `match-unseen` the bounds are what held-out examples show."""
     least_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Answer probability that the forget set shall keep at least: below it the model shows by its silence what it was taught."""
+    """Answer probability that the forget set shall keep at least: below it the model shows by its silence what it was taught.
+    A change that went past it is turned down in strength."""
     most_truth_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     """Largest truth ratio that counts as reached: how likely wrong answers are beside the right one in other words, the smaller
     by the larger, averaged over forget examples that carry both. None does not look at it."""

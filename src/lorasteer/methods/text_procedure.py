@@ -16,15 +16,18 @@ from lorasteer.methods.learning import prepare, recompute
 from lorasteer.methods.procedure import evaluating, fit_watched, notes_of
 from lorasteer.methods.settings import TextAdapterSettings
 from lorasteer.methods.starting import adapted_layers
+from lorasteer.methods.text_dialling import into_band
 from lorasteer.methods.text_learner import plain_adapter
 from lorasteer.methods.text_objective import StepLoss
 from lorasteer.methods.text_pools import make_text_pools
 from lorasteer.methods.text_source import Asker, Source, Text
-from lorasteer.methods.text_stopping import Ask, make_text_watch
+from lorasteer.methods.text_stopping import Ask, goal_of
 from lorasteer.methods.tokens import TokenObjective
 from lorasteer.records import Plan
 from lorasteer.tasks.language.material import TextMaterial
 from lorasteer.tasks.language.network import Network
+
+_WHOLE = {"aim reached", "finished"}
 
 
 def train_text_adapter(
@@ -60,14 +63,15 @@ def train_text_adapter(
     asker = Asker(Network.of(learner.model), source.depth, layer, _low(material, settings))
     if settings.checkpointing:
         recompute(asker.network.blocks[source.depth :])
-    watch = None
-    if objective is not None:
-        ask, base_says = _quietly(learner.model, replace(asker, layer=None)), _base_says(source, asker)
-        watch = make_text_watch(learner.model, ask, base_says, source, pools, plan, settings)
+    goal = goal_of(source, pools, plan, settings, _base_says(source, asker)) if objective is not None else None
+    watch = goal.watch(learner.model, _quietly(learner.model, replace(asker, layer=None))) if goal is not None else None
     parameters = [parameter for parameter in learner.model.parameters() if parameter.requires_grad]
     loss = StepLoss(asker, source, objective, settings, parameters)
     report, resume = fit_watched(learner.model, pools, loss, settings, plan, course, watch)
-    return learner.finish(notes_of(report, watch, started, material.memory.seconds - before), resume)
+    change = learner.finish(notes_of(report, watch, started, material.memory.seconds - before), resume)
+    # what a person cut short, or what did not end well, stays as it was found
+    settled = goal is not None and material.ground is None and plan.strength == 1 and change.record.training.reason in _WHOLE
+    return into_band(change, goal, asker) if goal is not None and settled else change
 
 
 def _layer(material: TextMaterial, objective: TokenObjective | None, layers: tuple[str, ...], plan: Plan) -> int | None:

@@ -2,12 +2,15 @@
 
 The probability of an answer is exp(mean log p of its tokens), as TOFU counts it (Maini et al., COLM 2024, arXiv 2401.06121). A
 model that never saw a fact still gives its answer some probability, because it knows how answers sound; one that gives it less
-shows by its silence what it was taught. So the aim is a band, with a lower end. Where examples carry other wordings and wrong
-answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in other words.
+shows by its silence what it was taught. So the aim is a band. Training ends at the first look that finds its upper end met; where
+it went past the lower one between two looks, the finished change is turned down into the band (`text_dialling`). Where examples
+carry other wordings and wrong answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in
+other words.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +36,7 @@ BLOCK = 32  # examples per look's forward pass
 TRUTHS = 40  # examples whose other wordings are asked, at most
 BAND = 0.1  # how near to the probability of unseen answers counts as equal, as a share of it
 FLOOR = 0.5  # share of the base's retained probability below which the model counts as collapsed
+_TINY = 1e-6  # a probability below it counts as this
 Ask = Callable[[Text], Tensor]
 """Asks a model: its hidden states where a text's answer tokens are predicted, [n, d]."""
 
@@ -49,18 +53,24 @@ class Band:
     low: float
     high: float
 
-    def missed(self, value: float) -> float:
-        """How far a number lies outside, in factors of e; a number at 0 counts as a thousandth of the lower end.
+    def above(self, value: float) -> float:
+        """How far a number lies above the upper end, in factors of e.
 
         Example:
-            >>> band = Band(0.1, 0.2)
-            >>> round(band.missed(0.4), 3), band.missed(0.15), round(band.missed(0.05), 3)
+            >>> round(Band(0.1, 0.2).above(0.4), 3), Band(0.1, 0.2).above(0.05)
+            (0.693, 0.0)
+        """
+        return max(0.0, math.log(max(value, _TINY) / max(self.high, _TINY)))
+
+    def missed(self, value: float) -> float:
+        """How far a number lies outside, on either side, in factors of e.
+
+        Example:
+            >>> round(Band(0.1, 0.2).missed(0.4), 3), Band(0.1, 0.2).missed(0.15), round(Band(0.1, 0.2).missed(0.05), 3)
             (0.693, 0.0, 0.693)
         """
-        tiny = max(1e-6, self.low / 1000)
-        over = np.log(max(value, tiny) / max(self.high, tiny))
-        under = np.log(max(self.low, tiny) / max(value, tiny)) if self.low > 0 else 0.0
-        return float(max(0.0, over, under))
+        under = math.log(max(self.low, _TINY) / max(value, _TINY)) if self.low > 0 else 0.0
+        return max(self.above(value), under)
 
 
 @dataclass(frozen=True)
@@ -80,12 +90,12 @@ class Aim:
     unseen: float | None = None
 
     def missed(self, now: Reading) -> float:
-        """How far a reading is from it; 0 is there."""
+        """How far a reading is from it; 0 is there, or beyond the lower end of what is to be forgotten."""
         lost = max(0.0, self.retain - now.retain) / max(self.retain, 1e-6)
         short = 0.0 if self.unseen is None or now.unseen is None else max(0.0, self.unseen - now.unseen) / max(self.unseen, 1e-6)
-        leak = 0.0 if now.membership is None else max(0.0, abs(now.membership - 0.5) - LEAK)
+        leak = 0.0 if now.membership is None else max(0.0, now.membership - 0.5 - LEAK)
         twisted = 0.0 if self.truth is None or now.truth is None else self.truth.missed(now.truth)
-        return self.forget.missed(now.forget) + twisted + leak + lost + short
+        return self.forget.above(now.forget) + twisted + leak + lost + short
 
 
 def ends(plan: Plan, settings: TextAdapterSettings) -> bool:
@@ -134,15 +144,15 @@ class Eyes:
     def reading(self, pools: TextPools, ask: Ask) -> Reading:
         """What a model shows on the pools that the stop looks at."""
         with torch.no_grad():
-            forget, retain = self._answers(pools.judged, ask), self._answers(pools.watched, ask)
-            unseen = None if pools.unseen is None else self._answers(pools.unseen, ask)
+            forget, retain = self.answers(pools.judged, ask), self.answers(pools.watched, ask)
+            unseen = None if pools.unseen is None else self.answers(pools.unseen, ask)
             truth = self._truth(ask) if self.truths else None
         shares = forget.exp().mean().item(), retain.exp().mean().item()
         if unseen is None:
             return Reading(*shares, truth=truth)
         return Reading(*shares, unseen.exp().mean().item(), rank_auc(forget, unseen), truth)
 
-    def _answers(self, pool: TextPool, ask: Ask) -> Tensor:
+    def answers(self, pool: TextPool, ask: Ask) -> Tensor:
         """Mean log-probability of each example's answer, shape [n], on the CPU."""
         texts = (self.source.read(sample, reference=False) for sample in pool.blocks(BLOCK))
         return torch.cat([self._mean_log_prob(text, ask) for text in texts])
@@ -171,30 +181,49 @@ class Eyes:
         return total / count.clamp(min=1)
 
 
-def make_text_watch(
-    model: nn.Module, ask: Ask, base_says: Ask, source: Source, pools: TextPools, plan: Plan, settings: TextAdapterSettings
-) -> Watch | None:
-    """The watch for a plan's aim; None where its settings set no end to forgetting.
+@dataclass(frozen=True)
+class Goal:
+    """What a training shall reach, and who looks.
 
     Args:
-        model: The model that learns.
-        ask: Asks it, without gradient and dropout.
-        base_says: Asks what it stands on.
+        eyes: Read how likely answers are.
+        pools: Examples of the run.
+        aim: What is to be reached.
+        base: What the base shows.
+    """
+
+    eyes: Eyes
+    pools: TextPools
+    aim: Aim
+    base: Reading
+
+    def watch(self, model: nn.Module, ask: Ask) -> Watch:
+        """An observer of the training; `ask` asks the model that learns, without dropout."""
+        every = max(LEAST_STEPS, len(self.pools) // CHECKS_PER_EPOCH)
+        return Watch(
+            Learned.of(model), lambda: self.eyes.reading(self.pools, ask), self.aim.missed, FLOOR * self.base.retain, every,
+            len(self.pools), patience=PATIENCE * CHECKS_PER_EPOCH,
+        )  # fmt: skip
+
+
+def goal_of(source: Source, pools: TextPools, plan: Plan, settings: TextAdapterSettings, base_says: Ask) -> Goal | None:
+    """What a plan's training shall reach; None where its settings set no end to forgetting.
+
+    Args:
         source: Reads examples.
         pools: Examples of the run.
         plan: Gives the aim.
         settings: Give the numbers.
+        base_says: Asks what the training stands on.
+
+    Raises:
+        PlanError: The truth ratio is to be watched, and no example carries what it needs.
     """
     if not ends(plan, settings):
         return None
     eyes = Eyes(source, source.material.network(), _with_truths(source, pools) if settings.most_truth_ratio is not None else ())
     base = eyes.reading(pools, base_says)
-    aim = aim_of(plan, settings, base)
-    every = max(LEAST_STEPS, len(pools) // CHECKS_PER_EPOCH)
-    return Watch(
-        Learned.of(model), lambda: eyes.reading(pools, ask), aim.missed, FLOOR * base.retain, every, len(pools),
-        patience=PATIENCE * CHECKS_PER_EPOCH,
-    )  # fmt: skip
+    return Goal(eyes, pools, aim_of(plan, settings, base), base)
 
 
 def _with_truths(source: Source, pools: TextPools) -> tuple[int, ...]:
