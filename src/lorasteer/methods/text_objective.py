@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from lorasteer.core.tokens import kl_to_reference_tokens
-from lorasteer.methods.gradients import rank, summed, world
 from lorasteer.methods.settings import TextAdapterSettings
 from lorasteer.methods.text_pools import TextSample, TextStep
 from lorasteer.methods.text_source import Asker, Source, Text
 from lorasteer.methods.tokens import TokenBatch, TokenLoss, TokenObjective
+from lorasteer.tasks.gradients import rank, summed, world
 
 
 def kl_to_base(batch: TokenBatch) -> Tensor:

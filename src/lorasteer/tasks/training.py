@@ -78,9 +78,6 @@ class Progress:
 
 
 Observer = Callable[[Progress], bool | None]
-Loss = Callable[[BatchT], Tensor | Iterator[Tensor]]
-"""Scalar loss of a batch, or its parts one after the other: they are added up, and the gradient of each is taken before the next
-part is asked for, so that only one part's activations are in memory."""
 Ending = Literal["finished", "stopped", "diverged"]
 
 
@@ -120,7 +117,7 @@ class Batches(Protocol[BatchT_co]):
 def fit(
     model: nn.Module,
     batches: Batches[BatchT],
-    loss: Loss[BatchT],
+    loss: Callable[[BatchT], Tensor],
     settings: FitSettings,
     *,
     seed: int,
@@ -137,7 +134,7 @@ def fit(
     Args:
         model: Holds the parameters; changed in place.
         batches: Where batches come from.
-        loss: Scalar loss of one batch, whole or in parts.
+        loss: Scalar loss of one batch.
         settings: Numbers of the run.
         seed: Fixes order, augmentation and dropout.
         observers: Called after every step; a true answer stops the run.
@@ -194,7 +191,7 @@ def _resumable(state: State, settings: FitSettings, checkpoint: Path | None) -> 
 def _run_epoch(
     state: State,
     batches: Batches[BatchT],
-    loss: Loss[BatchT],
+    loss: Callable[[BatchT], Tensor],
     settings: FitSettings,
     seed: int,
     observers: Sequence[Observer],
@@ -204,13 +201,14 @@ def _run_epoch(
     steps = len(batches) * until
     stopped, seen = False, list(state.seen)
     for batch in _rest_of_epoch(state, batches, seed):
-        state.optimizer.zero_grad(set_to_none=False)  # gradients may be windows into one vector
-        seen.append(_backward(state.learned, loss, batch, settings))
+        with torch.autocast(state.learned.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            value = loss(batch)
+        seen.append(value.item())
         if not math.isfinite(seen[-1]):
             return "diverged"
         if every_step or len(seen) == 1:  # the first of the epoch
             state.safe = (state.step, state.learned.copy())
-        _step(state, settings, steps)
+        _step(state, value, settings, steps)
         progress = Progress(state.step, steps, state.epoch + 1, until, seen[-1])
         # every observer is told of every step, also when an earlier one asks to stop
         stopped = max([bool(observe(progress)) for observe in observers], default=False)
@@ -220,27 +218,6 @@ def _run_epoch(
         return "diverged"
     _count(state, seen, whole=not stopped or len(seen) == len(batches))
     return "stopped" if stopped else "finished"
-
-
-def _backward(learned: Learned, loss: Loss[BatchT], batch: BatchT, settings: FitSettings) -> float:
-    """Add the gradient of a batch's loss, part by part; the loss itself, or that of the parts up to one that is not finite."""
-    parts: Iterator[Tensor] = iter(())
-    total = 0.0
-
-    def autocast() -> torch.autocast:
-        return torch.autocast(learned.device.type, torch.bfloat16, enabled=settings.precision == "bf16")
-
-    with autocast():
-        said = loss(batch)
-        part = said if isinstance(said, Tensor) else next(parts := said, None)
-    while part is not None:
-        total += part.item()
-        if not math.isfinite(total):
-            break
-        torch.autograd.backward(part)
-        with autocast():
-            part = next(parts, None)
-    return total
 
 
 def _rest_of_epoch(state: State, batches: Batches[BatchT], seed: int) -> Iterator[BatchT]:
@@ -261,9 +238,11 @@ def _count(state: State, seen: Sequence[float], *, whole: bool) -> None:
     state.random = random_state(state.learned.device)
 
 
-def _step(state: State, settings: FitSettings, steps: int) -> None:
+def _step(state: State, value: Tensor, settings: FitSettings, steps: int) -> None:
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate * schedule(settings.schedule, state.step / max(1, steps))
+    state.optimizer.zero_grad(set_to_none=False)  # gradients may be windows into one vector
+    torch.autograd.backward(value)
     if settings.clip_norm is not None:
         nn.utils.clip_grad_norm_(state.optimizer.param_groups[0]["params"], settings.clip_norm)
     state.optimizer.step()

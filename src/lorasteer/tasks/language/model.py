@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from lorasteer.errors import PlanError, StoreError, TrainingDiverged, WeightsError
 from lorasteer.tasks.base import Base, BaseRecord
+from lorasteer.tasks.gradients import rank, summed, world
 from lorasteer.tasks.language.data import TextData
 from lorasteer.tasks.language.inputs import Template, TextInputs, Tokens, tokenizer_digest
 from lorasteer.tasks.language.models import Made, make_model
@@ -198,14 +200,24 @@ def _fit_network(
     checkpoint: Path | None,
 ) -> FitReport:
     network = Network.of(model.train().requires_grad_(True))
+    parameters = list(model.parameters())
 
     def loss(tokens: Tokens) -> Tensor:
-        return next_token_loss(network, tokens.to(network.device))
+        return summed([functools.partial(_own_share, network, tokens.to(network.device))], parameters)
 
     identity = hashlib.sha256(f"{batches.inputs.digest} ".encode() + batches.index.tobytes()).hexdigest()
     report = fit(model, batches, loss, settings, seed=seed, observers=observers, checkpoint=checkpoint, identity=identity)
     model.eval()
     return report
+
+
+def _own_share(network: Network, tokens: Tokens) -> Tensor:
+    """What this process's sequences add to the loss of a batch: all of them where it works alone, else every so manieth."""
+    own = tokens if world() == 1 else tokens.taken(torch.arange(rank(), len(tokens), world(), device=tokens.ids.device))
+    if not len(own):
+        return torch.zeros((), device=network.device)
+    weighed, whole = (int(some.lengths.sum()) - len(some) for some in (own, tokens))
+    return next_token_loss(network, own) * (weighed / whole)
 
 
 def next_token_loss(network: Network, tokens: Tokens) -> Tensor:

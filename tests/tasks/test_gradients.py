@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lorasteer.methods.gradients import rank, summed, world
+from lorasteer.tasks.gradients import rank, summed, world
 
 
 def test_parts_add_up_to_the_whole() -> None:
