@@ -35,13 +35,13 @@ class MisdirectionSettings(TextAdapterSettings):
 
     layer: Annotated[int, Field(ge=0)] | None = None
     """Block whose output is steered, from 0; None takes the one after 7 of 32 parts of the model, as the authors do."""
-    steering: Annotated[float, Field(gt=0)] = 6.5
+    steering: Annotated[float, Field(gt=0)] = 2.0
     """Length of the target: a multiple of the base's own state (`relative`), or a number as it stands (`fixed`)."""
     length: Literal["relative", "fixed"] = "relative"
     """Whether the target is as long as the base's state at each token, times `steering`, or has the length `steering`."""
     layers: tuple[str, ...] = ()
     """Modules to adapt, or containers of such; empty means the last layer of the MLP in the steered block and the two before."""
-    anchor_weight: Annotated[float, Field(ge=0)] = 50.0
+    anchor_weight: Annotated[float, Field(ge=0)] = 10.0
     """Weight of the kept states beside the steered ones."""
 
     def usual_layers(self, network: Network) -> tuple[str, ...]:
@@ -91,5 +91,5 @@ class Misdirection:
 
 
 def _size(batch: TokenBatch) -> Tensor:
-    """Mean square of the base's states, so that losses mean the same in every model."""
-    return batch.reference.float().square().mean().clamp(min=torch.finfo(torch.float32).tiny)
+    """Mean square of the base's state at each token, shape [n], so that losses mean the same in every model and layer."""
+    return batch.reference.float().square().mean(-1).clamp(min=torch.finfo(torch.float32).tiny)
