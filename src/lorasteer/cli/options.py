@@ -74,7 +74,9 @@ Compare = Annotated[
 ]
 
 
-Task = Annotated[str, typer.Option("--task", metavar="NAME", help="What the model works on: vision or language.")]
+Task = Annotated[
+    str, typer.Option("--task", metavar="NAME", help="What the model works on: vision, language or text-classification.")
+]
 Chat = Annotated[bool, typer.Option("--chat", help="Text: ask through the tokenizer's chat template.")]
 System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="Text: system message of the chat.")]
 Truncate = Annotated[bool, typer.Option("--truncate", help="Text: cut an answer that is too long instead of refusing it.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lorasteer.cli import options, train_images, train_text
+from lorasteer.cli import options, train_images, train_labelled, train_text
 from lorasteer.cli.asking import pairs_of, plain
 from lorasteer.cli.groups import grouped
 from lorasteer.errors import PlanError, choices
@@ -22,6 +22,7 @@ CHECKPOINT = "checkpoint.safetensors"
 WAYS: dict[str, tuple[ModuleType, str, float]] = {
     "vision": (train_images, "paper-cnn", 0.1),
     "language": (train_text, "llama-5m", 0.0),
+    "text-classification": (train_labelled, "bert-tiny", 0.1),
 }
 """By task: what trains, the model where none is named, and the share that is held out where nothing is said."""
 
@@ -65,7 +66,7 @@ def train(
             "--validation",
             min=0,
             max=0.9,
-            help="Share of the training examples to hold out, which steer early stops; 0.1 for images, 0 for text else.",
+            help="Share of the training examples to hold out, which steer early stops; 0.1 for classifiers, else 0.",
         ),
     ] = None,
     as_is: Annotated[

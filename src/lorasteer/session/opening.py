@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 from lorasteer.errors import DataError, SessionError, StoreError, WeightsError, choices
 from lorasteer.session.bench import Bench
 from lorasteer.session.comparison import Stage, unwatched
+from lorasteer.session.labelled_bench import LabelledBench
 from lorasteer.session.text_bench import TextBench
 from lorasteer.session.workbench import Workbench, retrain_seeds
 from lorasteer.store import cache_home
 from lorasteer.tasks.base import Base
+from lorasteer.tasks.language.classifier import load_text_classifier
+from lorasteer.tasks.language.labelled import load_labelled
 from lorasteer.tasks.language.model import load_language_base
 from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Splits
@@ -41,16 +44,17 @@ class Modality(NamedTuple):
 MODALITIES = {
     "vision": Modality(load_base, load_data, Workbench),
     "language": Modality(load_language_base, load_text, TextBench),
+    "text-classification": Modality(load_text_classifier, load_labelled, LabelledBench),
 }
 
 
-def task_of(folder: Path) -> str:
+def task_of(folder: Path | str) -> str:
     """What the base in a folder works on: `vision` or `language`.
 
     Raises:
         StoreError: The folder holds no base, its record is damaged, or it is of a kind that is not known here.
     """
-    path = folder / "base.json"
+    path = Path(folder) / "base.json"
     if not path.is_file():
         raise StoreError(f"no base model in {folder} (base.json is missing); make one with `lorasteer train --out {folder}`.")
     try:
@@ -62,17 +66,17 @@ def task_of(folder: Path) -> str:
     return task
 
 
-def open_base(folder: Path) -> Base:
+def open_base(folder: Path | str) -> Base:
     """A base of any kind.
 
     Raises:
         StoreError: The folder holds no base.
         WeightsError: Its weights are damaged.
     """
-    return MODALITIES[task_of(folder)].load(folder)
+    return MODALITIES[task_of(folder)].load(Path(folder))
 
 
-def open_bench(folder: Path, data: str | None = None, cache: Path | None = None) -> Bench[Any, Any]:
+def open_bench(folder: Path | str, data: str | None = None, cache: Path | None = None) -> Bench[Any, Any]:
     """A base model and its data.
 
     Args:
@@ -86,7 +90,7 @@ def open_bench(folder: Path, data: str | None = None, cache: Path | None = None)
         DataError: The data cannot be read, or is not what the base was trained on.
     """
     modality = MODALITIES[task_of(folder)]
-    base = modality.load(folder)
+    base = modality.load(Path(folder))
     loaded = modality.read(data or base.record.data)
     bench = modality.bench(base, loaded, cache or cache_home())  # refuses other images or classes in their own words
     if loaded.digest != base.record.data_digest:
