@@ -30,7 +30,7 @@ from tests.support.tiny_text import inputs_of, tiny_base, tiny_material, tiny_pl
 from tests.support.toy import hooks_of
 
 METHOD_NAMES = METHODS.names(tasks="language")
-TAUGHT = {"learning_rate": 5e-3, "epochs": 10, "retain": 36, "batch_size": 12, "forget_probability": None}
+TAUGHT = {"learning_rate": 5e-3, "epochs": 8, "retain": 36, "batch_size": 12, "forget_probability": None}
 SHORT = {**TAUGHT, "epochs": 1, "retain": 6}
 MORE: dict[str, dict[str, Any]] = {
     # tokens that are known by heart have little weight there, and few layers learn here
