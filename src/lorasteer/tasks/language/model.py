@@ -1,92 +1,37 @@
-"""Language models as base models: train one, load one, take one that was trained elsewhere, and read data by it."""
+"""Language models as base models: train one, or take one that was trained elsewhere."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lorasteer.errors import PlanError, StoreError, TrainingDiverged, WeightsError
-from lorasteer.tasks.base import Base, BaseRecord
+from lorasteer.errors import PlanError, TrainingDiverged
 from lorasteer.tasks.gradients import rank, summed, world
+from lorasteer.tasks.language.base import LanguageBase as LanguageBase
+from lorasteer.tasks.language.base import LanguageBaseRecord as LanguageBaseRecord
+from lorasteer.tasks.language.base import base_of, record_of
+from lorasteer.tasks.language.base import load_language_base as load_language_base
+from lorasteer.tasks.language.base import text_holdout_for as text_holdout_for
+from lorasteer.tasks.language.base import text_inputs_for as text_inputs_for
 from lorasteer.tasks.language.data import TextData
-from lorasteer.tasks.language.inputs import Template, TextInputs, Tokens, tokenizer_digest
+from lorasteer.tasks.language.inputs import Template, TextInputs, Tokens
 from lorasteer.tasks.language.models import Made, make_model
-from lorasteer.tasks.language.models.hub import load_tokenizer
 from lorasteer.tasks.language.network import Network, check_network
 from lorasteer.tasks.precision import fastest_precision
-from lorasteer.tasks.pretrained import first_line
 from lorasteer.tasks.resume import precision_of
-from lorasteer.tasks.splits import Holdout, Index, Part, Splits, hold_out
-from lorasteer.tasks.tensors import write_text
+from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import FitReport, FitSettings, Observer, fit
-from lorasteer.tasks.vision.models.weights import load_weights
 
-HOLDOUT_SEED = 20_240_806  # one held-out set per data set, whatever the seeds of training
-LONGEST = 1024  # tokens of an example where the model reads more and nobody says otherwise
 TOGETHER = 16  # batches whose examples are sorted by length among themselves
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-
-
-class LanguageBaseRecord(BaseRecord):
-    """Where a language model comes from and how its input is made."""
-
-    task: Literal["language"] = "language"
-    """What the base works on."""
-    classes: tuple[str, ...] = ()
-    """A language model has none."""
-    config: dict[str, JsonValue]
-    """Configuration of the network, as `transformers` writes it."""
-    tokenizer: str
-    """Digest of the tokenizer, whose files lie beside the weights."""
-    template: Template = Template()
-    """How prompt and answer become one text."""
-    max_length: int
-    """Tokens of one example at most."""
-    truncate: bool = False
-    """Whether longer answers are cut instead of being refused."""
-    dtype: str = "float32"
-    """Numbers the weights are held in."""
-
-
-@dataclass(frozen=True)
-class LanguageBase(Base):
-    """A frozen language model, its record, and the tokenizer it reads by."""
-
-    tokenizer: Any = None
-
-    def write_beside(self, folder: Path) -> None:
-        """Write tokenizer and configuration, so that `transformers` can load the folder as well."""
-        try:
-            self.tokenizer.save_pretrained(folder)
-        except OSError as error:
-            raise StoreError(f"cannot write the tokenizer to {folder}: {error}. Free space or choose another folder.") from error
-        write_text(folder / "config.json", json.dumps(json_of(Network.of(self.model).causal), indent=2))
-
-
-def text_inputs_for(base: Base, data: TextData) -> TextInputs:
-    """The data set as this base reads it."""
-    assert isinstance(base, LanguageBase)
-    record = base.record
-    assert isinstance(record, LanguageBaseRecord)
-    return TextInputs(data, base.tokenizer, record.template, record.max_length, record.truncate)
-
-
-def text_holdout_for(record: BaseRecord, data: TextData) -> Holdout:
-    """The examples kept out of this base's training (or, for a base trained elsewhere, out of the test figures)."""
-    part: Part = "test" if record.validation_part == "test" else "train"
-    size = len(data.train if part == "train" else data.test)
-    return hold_out(np.zeros(size, np.int64), record.validation_share, part=part, seed=HOLDOUT_SEED)
 
 
 @dataclass(frozen=True)
@@ -157,7 +102,7 @@ def train_language_model(
         torch.manual_seed(seed)
         made = make_model(model, texts_of(data, template), **(options or {}))
     network = made.network.to(device)
-    draft = _record(
+    draft = record_of(
         made, data, model=model, options=options or {}, template=template, max_length=max_length, truncate=truncate,
         validation_share=validation_share, seed=seed, left_out=without.digest if without else "",
     )  # fmt: skip
@@ -168,7 +113,7 @@ def train_language_model(
     report = _fit_network(network, TextBatches(inputs, index, settings.batch_size), settings, seed, observers, checkpoint)
     if report.reason == "diverged":
         raise TrainingDiverged(report.steps, report.kept_step)
-    return _base(draft.model_copy(update={"seconds": round(report.seconds, 3), "fit": settings}), made)
+    return base_of(draft.model_copy(update={"seconds": round(report.seconds, 3), "fit": settings}), made)
 
 
 def texts_of(data: TextData, template: Template) -> tuple[str, ...]:
@@ -227,58 +172,6 @@ def next_token_loss(network: Network, tokens: Tokens) -> Tensor:
     return functional.cross_entropy(logits, tokens.ids[:, 1:][real])
 
 
-def load_language_base(folder: Path | str, *, device: torch.device | str = "cpu") -> LanguageBase:
-    """Read a language base that `save_base` wrote.
-
-    Args:
-        folder: Where it lies.
-        device: Where the model shall lie.
-
-    Raises:
-        StoreError: The folder holds no base.
-        WeightsError: Weights or tokenizer are missing, damaged, or not those of the record.
-    """
-    folder = Path(folder)
-    if not (folder / "base.json").is_file():
-        raise StoreError(
-            f"no base model in {folder} (base.json is missing); make one with `lorasteer train --task language --out {folder}`."
-        )
-    record = LanguageBaseRecord.from_json((folder / "base.json").read_text(encoding="utf-8"))
-    network = _network_of(record, folder)
-    load_weights(network, folder / "model.safetensors")
-    missing = [name for name in TOKENIZER_FILES if not (folder / name).is_file()]
-    if missing:
-        raise WeightsError(f"{folder} lacks {missing[0]}, a file of the tokenizer. Copy it there from where the base was saved.")
-    tokenizer = load_tokenizer(folder)
-    base = LanguageBase(record, network.to(device), tokenizer)
-    for name, given, wanted in (
-        ("model.safetensors", base.digest, record.weights),
-        ("tokenizer.json", tokenizer_digest(tokenizer), record.tokenizer),
-    ):
-        if given != wanted:
-            raise WeightsError(
-                f"{folder / name} has digest {given[:12]}, but base.json says {wanted[:12]}; "
-                "the file was changed after it was saved. Restore it or train again."
-            )
-    return base
-
-
-def _network_of(record: LanguageBaseRecord, folder: Path) -> nn.Module:
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    configure: Any = AutoConfig.for_model
-    build: Any = AutoModelForCausalLM.from_config
-    try:
-        with torch.random.fork_rng(devices=[]):
-            network: nn.Module = build(configure(**record.config), dtype=getattr(torch, record.dtype))
-    except Exception as error:  # transformers raises what it likes
-        raise WeightsError(
-            f"the network in {folder} cannot be built from its configuration: {first_line(error)}. "
-            "Use the version of transformers it was saved by, or train again."
-        ) from error
-    return network
-
-
 def adopt_language(
     model: str | nn.Module,
     data: TextData,
@@ -320,47 +213,8 @@ def adopt_language(
         check_network(model)
         made = Made(model, tokenizer)
     made.network.to(device)
-    record = _record(
+    record = record_of(
         made, data, model=name or type(made.network).__name__, options=options or {}, template=template or Template(),
         max_length=max_length, truncate=truncate, validation_part=validation_part, validation_share=validation_share,
     )  # fmt: skip
-    return _base(record, made)
-
-
-def _record(made: Made, data: TextData, *, template: Template, max_length: int | None, **facts: Any) -> LanguageBaseRecord:
-    network = Network.of(made.network)
-    context = context_of(made)
-    if max_length is not None and max_length > context:
-        raise PlanError(f"max_length is {max_length}, but the model reads {context} tokens; choose at most that many.")
-    words = network.head_weight.shape[0]
-    if len(made.tokenizer) > words:
-        raise PlanError(
-            f"the tokenizer has {len(made.tokenizer)} tokens, the model knows {words}. Choose the tokenizer it was trained with."
-        )
-    if template.chat and not getattr(made.tokenizer, "chat_template", None):
-        raise PlanError("the tokenizer has no chat template; leave chat out, and give a template of your own.")
-    return LanguageBaseRecord(
-        data=data.name, data_digest=data.digest, config=json_of(network.causal), tokenizer=tokenizer_digest(made.tokenizer),
-        dtype=str(network.dtype).removeprefix("torch."), template=template, max_length=max_length or min(context, LONGEST),
-        **facts,
-    )  # fmt: skip
-
-
-def json_of(causal: nn.Module) -> dict[str, JsonValue]:
-    """Configuration of a network of `transformers` as plain JSON."""
-    config: Any = causal.config
-    plain: dict[str, JsonValue] = json.loads(config.to_json_string(use_diff=False))
-    return plain
-
-
-def context_of(made: Made) -> int:
-    """Tokens a model reads at once, by its own configuration and its tokenizer's."""
-    config = Network.of(made.network).causal.config
-    stated = (getattr(config, name, None) for name in ("max_position_embeddings", "n_positions", "seq_length"))
-    most = [number for number in (*stated, made.tokenizer.model_max_length) if isinstance(number, int) and number < 1 << 30]
-    return min(most, default=LONGEST)
-
-
-def _base(record: LanguageBaseRecord, made: Made) -> LanguageBase:
-    base = LanguageBase(record, made.network, made.tokenizer)
-    return replace(base, record=record.model_copy(update={"weights": base.digest}))
+    return base_of(record, made)
