@@ -57,6 +57,7 @@ def fila_adapter(
     else:
         first = first_pairs(source, pools, plan, settings, adapted)
         trained = first
+    first = {layer: beside(pair, adapted[layer]) for layer, pair in first.items()}
     for layer, module in adapted.items():
         put(module, trained[layer], first[layer])
 
@@ -89,15 +90,19 @@ def first_pairs(source: Source, pools: TextPools, plan: Plan, settings: TextAdap
     layers, size = list(adapted), settings.batch_size
     forget = importance(source, pools.forget, layers, batch_size=size)
     retain = importance(source, TextPool.of("train", sample), layers, batch_size=size)
-    return {
-        layer: first_pair(
-            weight_of(module),
-            row_weights(relative_importance(forget[layer], retain[layer])).to(weight_of(module).device),
-            module.r[NAME],
-            float(module.scaling[NAME]),
-        )
-        for layer, module in adapted.items()
-    }
+    return {layer: _first(module, forget[layer], retain[layer]) for layer, module in adapted.items()}
+
+
+def _first(module: Any, forget: Tensor, retain: Tensor) -> Pair:
+    weight = weight_of(module)
+    rows = row_weights(relative_importance(forget.to(weight.device), retain.to(weight.device)))
+    return first_pair(weight, rows, module.r[NAME], float(module.scaling[NAME]))
+
+
+def beside(pair: Pair, module: Any) -> Pair:
+    """A pair on the device of a layer."""
+    device = weight_of(module).device
+    return Pair(pair.down.to(device), pair.up.to(device))
 
 
 def weight_of(module: Any) -> Tensor:
