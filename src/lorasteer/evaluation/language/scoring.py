@@ -23,7 +23,7 @@ from lorasteer.evaluation.language.asking import Ids, Question
 from lorasteer.tasks.language.network import Network
 
 GROUP = 64  # questions whose prompts are read together
-TOKENS = 4096  # of one forward pass, padding included
+TOKENS, TOKENS_GPU = 1024, 16384  # of one forward pass, padding included: so many that a processor's caches hold them
 
 
 @dataclass(frozen=True)
@@ -130,17 +130,18 @@ def _score_group(network: Network, rows: list[_Row], found: Scores, *, share: bo
     if shared:
         ids = torch.tensor([prompt[:shared] for prompt in prompts], device=network.device)
         cache = network.decoder(input_ids=ids, use_cache=True).past_key_values
-    for batch in _batches(rows, shared):
+    tokens = TOKENS if network.device.type == "cpu" else TOKENS_GPU
+    for batch in _batches(rows, shared, tokens):
         chosen = torch.tensor([row.question for row in batch], device=network.device)
         _score_batch(network, batch, rows_of(cache, chosen) if shared else None, shared, found)
 
 
-def _batches(rows: list[_Row], shared: int) -> Iterator[list[_Row]]:
-    """Rows of about the same length, first answers apart from the others, so many that a pass has about `TOKENS` tokens."""
+def _batches(rows: list[_Row], shared: int, tokens: int) -> Iterator[list[_Row]]:
+    """Rows of about the same length, first answers apart from the others, so many that a pass has about so many tokens."""
     batch: list[_Row] = []
     for row in sorted(rows, key=lambda row: (not row.first, len(row.prompt) + len(row.answer))):
         size = (len(batch) + 1) * (len(row.prompt) + len(row.answer) - shared)
-        if batch and (size > TOKENS or row.first != batch[0].first):
+        if batch and (size > tokens or row.first != batch[0].first):
             yield batch
             batch = []
         batch.append(row)

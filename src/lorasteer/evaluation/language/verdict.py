@@ -33,7 +33,8 @@ def text_verdict(
         Sentences; empty where nothing stands out.
     """
     common = verdict(evaluation, aim=aim, retrained=retrained, floor=floor, watched=TEXT)
-    return (*common, *_other_attacks(evaluation), *_told_apart(evaluation), *_less_useful(evaluation, retrained))
+    more = (*_other_attacks(evaluation), *_told_apart(evaluation), *_less_useful(evaluation, retrained))
+    return (*common, *more, *_no_better_than_chance(evaluation))
 
 
 def _other_attacks(evaluation: Evaluation) -> tuple[str, ...]:
@@ -62,6 +63,17 @@ def _told_apart(evaluation: Evaluation) -> tuple[str, ...]:
     return (
         f"told apart from the retrained model: their truth ratios differ (forget quality {_value(quality):.2g} on {quality.n} "
         "examples); too much forgotten shows as well as too little.",
+    )
+
+
+def _no_better_than_chance(evaluation: Evaluation) -> tuple[str, ...]:
+    """A direction whose examples lost no more than those of random directions would have."""
+    mine, random = _known(evaluation, "selectivity"), _known(evaluation, "random_selectivity")
+    if mine is None or random is None or _value(mine) > _value(random):
+        return ()
+    return (
+        f"no better than a random direction: selectivity {_value(mine):.3f}, which random directions of the same size reach too "
+        f"(97.5 % of them lie below {_value(random):.3f}).",
     )
 
 
