@@ -297,7 +297,8 @@ def test_the_loss_of_an_example_does_not_depend_on_its_neighbours(name: str, mon
     def loss(*places: int) -> Tensor:
         prompts = [tiny_text().train.prompts[one] for one in places]
         other = batch_of(inputs.encode(prompts, ["what is a job ?"] * len(places)), layer, changed)
-        return objective.loss(batch_of(inputs.tokens("train", np.array(places)), layer, changed, other))
+        own = batch_of(inputs.tokens("train", np.array(places)), layer, changed, other)
+        return objective.loss(replace(own, position=torch.tensor(places)))
 
     together, alone = loss(0, 1, 5), torch.cat([loss(0), loss(1), loss(5)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)

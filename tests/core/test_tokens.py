@@ -194,6 +194,20 @@ def test_half_precision_is_summed_in_float32(chunk: int) -> None:
     torch.testing.assert_close(found, plain.bfloat16(), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("chunk", [SMALL, ONE_BLOCK])
+def test_a_gpu_says_the_same(chunk: int) -> None:
+    """Half precision heads are multiplied as they are there, and summed in float32."""
+    at = problem(40, 32, 200, dtype=torch.bfloat16)
+    here, there = free(at, "hidden"), free({name: part.cuda() for name, part in at.items()}, "hidden")
+    for one in (here, there):
+        losses(one, chunk).backward()
+    told, wanted = (vocabulary_statistics(*at_args(one), chunk) for one in (there, here))
+    for found, right in zip(told, wanted, strict=True):
+        torch.testing.assert_close(found.cpu(), right, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(there["hidden"].grad.cpu(), here["hidden"].grad, rtol=2e-2, atol=2e-2)
+
+
 def test_a_caller_that_trains_in_half_precision_gets_the_same_numbers() -> None:
     at = problem(6, 32, 20)
     args = at["hidden"], at["weight"], at["bias"], at["labels"]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 2**25  # bytes of one block of scores
+_WIDE = "out_dtype" in (torch.mm.__doc__ or "")  # torch from 2.8 on
 _MOST_TOKENS = 1024  # of one block; beyond it a product of matrices gains no speed
 
 
@@ -144,7 +145,7 @@ def _spans(size: int, step: int) -> Iterator[slice]:
 
 def _sums_wide(weight: Tensor) -> bool:
     """Whether the device multiplies matrices of this type and sums them in float32 without a copy of them in float32."""
-    return weight.is_cuda and weight.dtype in (torch.float16, torch.bfloat16)
+    return _WIDE and weight.is_cuda and weight.dtype in (torch.float16, torch.bfloat16)
 
 
 def _product(left: Tensor, right: Tensor, dtype: torch.dtype) -> Tensor:
