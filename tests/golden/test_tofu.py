@@ -21,6 +21,8 @@ from lorasteer.core.text_statistics import (
     truth_ratio_loss,
     truth_ratio_probability,
 )
+from lorasteer.evaluation.language import Answers, TextContext, TextOutputs, evaluate_text
+from tests.evaluation.language.build import NOTHING
 
 pytestmark = pytest.mark.realdata
 SPACES = {"loss": truth_ratio_loss, "probability": truth_ratio_probability}
@@ -89,3 +91,33 @@ def test_every_published_rouge_value_is_found_again(shared_data: Path, model: st
             assert rouge_l_recall(reference, written) == pytest.approx(part["rougeL_recall"][place], abs=1e-9), written
             compared += 1
     assert compared == 817
+
+
+def answers_of(part: dict[str, Any]) -> Answers:
+    """A part of a log as answers; in place of single tokens it holds the mean of each answer."""
+    own, (wrong, counts) = -column(part, "avg_gt_loss"), candidates(part)
+    rows = len(own)
+    return Answers(
+        asked="log", lengths=torch.ones(rows, dtype=torch.int64), log_prob=own, mean=torch.zeros(rows), std=torch.ones(rows),
+        right=torch.zeros(rows, dtype=torch.bool), compressed=torch.ones(rows, dtype=torch.int64),
+        paraphrased=torch.ones(rows, dtype=torch.bool), paraphrase=-column(part, "avg_paraphrased_loss"), counts=counts,
+        wrong=wrong, rouge=column(part, "rougeL_recall"),
+    )  # fmt: skip
+
+
+def outputs_of(logged: dict[str, Any], subject: str) -> TextOutputs:
+    sheets = {name: answers_of(logged[name]) for name in SHEETS}
+    parts = dict.fromkeys(("forget_test", "retain_test", "validation"), NOTHING)
+    return TextOutputs(
+        subject, "m", "s", forget=answers_of(logged[FORGET]), retain=answers_of(logged[RETAIN]), sheets=sheets, **parts
+    )
+
+
+def test_the_suite_reports_the_published_numbers(shared_data: Path) -> None:
+    """The same four numbers through the metrics that a user sees."""
+    full, retained = (outputs_of(log(shared_data, f"llama2-7b_{name}"), name) for name in ("full", "retain90"))
+    found = evaluate_text(TextContext(full, None, (retained,)), "full")
+    assert found.value("forget_quality") == pytest.approx(1.834e-21, rel=5e-3)
+    assert found.value("forget_quality_probability") == pytest.approx(6.03e-23, rel=5e-3)
+    assert found.value("model_utility") == pytest.approx(0.6227, abs=5e-5)
+    assert found.value("model_utility_probability") == pytest.approx(0.5859, abs=5e-5)
