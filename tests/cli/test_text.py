@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import peft
@@ -36,8 +35,9 @@ def test_a_base_and_what_it_says_next(run: Run, tmp_path: Path) -> None:
     run(*TRAIN, "--epochs", "1", "--out", tmp_path / "base").refused("holds a result already", "--overwrite")
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_as_if_uninterrupted(run: Run, tmp_path: Path) -> None:
-    words = (*TRAIN, "--epochs", "12")
+    words = ("train", "facts?people=3", *TRAIN[2:], "--epochs", "12")
     broken = tmp_path / "broken"
     first = start(*words, "--out", broken)
     interrupt_after_first_epoch(first, broken / "checkpoint.safetensors")
@@ -49,6 +49,7 @@ def test_interrupted_and_resumed_is_as_if_uninterrupted(run: Run, tmp_path: Path
     assert load_language_base(broken).digest == load_language_base(tmp_path / "whole").digest
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers by a name of old
 def test_unlearn_evaluate_retrain_export(run: Run, text: Path, tmp_path: Path) -> None:
     quick = ("--method", "npo", "--set", "epochs=2")
@@ -88,7 +89,7 @@ def test_refusals_on_text(run: Run, text: Path, tmp_path: Path) -> None:
     run("unlearn", text, *TARGET, "--method", "logit-mask").refused("made for vision, not for language")
     run("unlearn", text, *TARGET, "--method", "grad-diff", "--set", "retain=0").refused("retain")
     run("unlearn", text, *TARGET, "--ids", "a").refused("in 2 ways")
-    run("evaluate", text, *TARGET, "--suite", "huge").refused("unknown suite 'huge'", "full, quick")
+    run("evaluate", text, *TARGET, "--suite", "huge").refused("unknown suite 'huge'", "full")
     run("steer", text, "--script", _script(tmp_path)).refused("language model", "image models so far")
 
 
@@ -121,8 +122,9 @@ def test_an_answer_that_is_too_long_is_named(run: Run, tmp_path: Path) -> None:
 
 def test_methods_for_text(run: Run) -> None:
     listed = run("methods", "--task", "language").out
-    assert re.search(r"^npo ", listed, re.MULTILINE)
-    assert not re.search(r"^logit-mask ", listed, re.MULTILINE)
+    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert {"npo", "lora-ihl"} <= names
+    assert "logit-mask" not in names
     assert "forget_probability" in run("methods", "lora-ihl", "--task", "language").out
     assert "forget_probability" not in run("methods", "lora-ihl").out
     run("methods", "--task", "sound").refused("unknown task 'sound'")

@@ -9,6 +9,7 @@ import pytest
 
 from lorasteer.errors import DataError, PlanError, RequestError, SessionError, StoreError
 from lorasteer.evaluation.metric import Reading
+from lorasteer.methods import Start
 from lorasteer.records import Direction, Target
 from lorasteer.session.keeping import snapshot
 from lorasteer.session.opening import open_base, open_bench, open_workbench, task_of
@@ -49,6 +50,15 @@ def _timeless(mine, theirs):
     return tuple(m if m.unit == "seconds" else t for m, t in zip(mine.measurements, theirs.measurements, strict=True))
 
 
+def test_a_training_that_is_gone_on_with_ends_as_one_that_never_stopped() -> None:
+    """Two epochs and two more give the numbers of four, bit for bit."""
+    bench, endless = text_bench(), {"stop_at": None, "forget_probability": None}
+    two, four = (bench.translate(forget_person(settings={"epochs": epochs, **endless})) for epochs in (2, 4))
+    half = bench.unlearn(two)
+    whole = bench.unlearn(two, start=Start(half, half.resume))
+    assert whole.record.tensors == bench.unlearn(four).record.tensors != half.record.tensors
+
+
 def test_a_round_is_kept_as_a_run(done: Round, tmp_path: Path) -> None:
     kept = snapshot(text_bench(), done, tmp_path / "base")
     write_run(kept, done.change, tmp_path / "run")
@@ -65,7 +75,7 @@ def test_strength_zero_is_the_base(done: Round) -> None:
 
 
 def test_an_intensity_is_a_band_and_a_budget() -> None:
-    """Of the table at 0.5: between 0.08 and three tenths of the base's, at the cost of 3 % of the rest; alpha is twice the rank."""
+    """Of the table at 0.5: from 0.08 to three tenths of the base's, at the cost of 3 % of the rest; alpha is twice the rank."""
     settings = text_bench().translate(forget_person(intensity=0.5, settings={})).plan.settings
     chosen = ("stop_at", "least_probability", "retain_within", "forget_probability", "epochs", "rank", "alpha")
     assert [settings[name] for name in chosen] == [0.3, 0.08, 0.03, None, 15, 16, 32]

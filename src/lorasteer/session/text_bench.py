@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ class TextBench(Bench[TextData, TextOutputs]):
             self._questionnaires[key] = prepare(self.inputs, translation.splits, self.suite)
         return self._questionnaires[key]
 
-    def _selected(self, translation: Translation, questions: Questionnaire) -> dict[str, Tensor | None]:
+    def _selected(self, translation: Translation, questions: Questionnaire) -> dict[str, Any]:
         """Direction weights of those examples of either half of the target that are asked about."""
         splits, weighing = translation.splits, translation.weighing
         halves = {
@@ -155,8 +156,9 @@ class TextBench(Bench[TextData, TextOutputs]):
         """Mean hidden state of the base over each example's answer, half-way through its blocks, shape [n, width]."""
         layer = (len(self._memory.network.blocks) - 1) // 2
         states = self._memory.reference(part, index, layer=layer).float().cpu()
-        counts = self.inputs.answer_lengths(part)[np.asarray(index, np.int64)].tolist()
-        return np.asarray(torch.stack([rows.mean(0) for rows in states.split(counts)]).numpy())
+        counts = self.inputs.answer_lengths(part)[np.asarray(index, np.int64)]
+        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return np.asarray(np.add.reduceat(states.numpy(), first) / counts[:, None])
 
     def _adapted(self, settings: AdapterSettings) -> Sequence[str]:
         return resolve_layers(self.base.model, settings.layers) if settings.layers else self._memory.network.linear_layers()
