@@ -100,7 +100,7 @@ class TextAdapterSettings(AdapterSettings):
     With aim `match-unseen` the bounds are what held-out examples show."""
     least_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Answer probability that the forget set shall keep at least: below it the model shows by its silence what it was taught.
-    A change that went past it is turned down in strength."""
+    With it the two are a band, and a change that met the upper end is set to the strength that lies in it."""
     most_truth_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     """Largest truth ratio that counts as reached: how likely wrong answers are beside the right one in other words, the smaller
     by the larger, averaged over forget examples that carry both. None does not look at it."""

@@ -17,7 +17,8 @@ from lorasteer.records import Plan
 from lorasteer.tasks.language.material import TextMaterial
 from lorasteer.tasks.splits import Index, Part
 
-WATCHED = 200  # examples of each kind that the early stop looks at, at most
+WATCHED = 100  # examples of each kind that the early stop looks at, at most: a look costs no more than a few steps
+SETTLED = 400  # forget examples that are looked at once training is over, at most
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class TextPools:
         forget: Examples with a weight above 0, weighted.
         keep: A sample of the retain set and, when a direction spares a part of the target, that part.
         judged: Forget examples the early stop looks at.
-        watched: Retain examples it looks at, which nothing is learned from: they show what the rest of the model suffers.
+        settled: Forget examples that the strength of the finished change is judged by.
+        watched: Retain examples the early stop looks at, which nothing is learned from: they show what the rest suffers.
         unseen: Held-out examples it looks at; None where the aim does not ask for them.
         batch_size: Forget examples per step.
         keep_size: Examples of each kind to be kept per step.
@@ -121,6 +123,7 @@ class TextPools:
     forget: TextPool
     keep: tuple[TextPool, ...]
     judged: TextPool
+    settled: TextPool
     watched: TextPool
     unseen: TextPool | None
     batch_size: int
@@ -176,7 +179,8 @@ def make_text_pools(
     """
     forget_set = material.splits.forget
     weights = np.ones(len(forget_set)) if plan.weights is None else np.asarray(plan.weights)
-    judged = TextPool.of("train", evenly(forget_set[weights >= weights.max() / 2], WATCHED))
+    meant = forget_set[weights >= weights.max() / 2]
+    judged, settled = (TextPool.of("train", evenly(meant, most)) for most in (WATCHED, SETTLED))
     able = weights > 0 if answers is None else (weights > 0) & (answers > 0)
     chosen, spared = np.flatnonzero(able), np.flatnonzero(weights < 1)
     if not len(chosen):
@@ -193,7 +197,7 @@ def make_text_pools(
     # a small set is cut into at least eight batches, so that an epoch means about as much work for it as for a large one
     batch_size = min(settings.batch_size, max(1, -(-len(forget) // LEAST_STEPS)))
     return TextPools(
-        forget, keep, judged, TextPool.of("train", evenly(watched, WATCHED)), _unseen(material, plan),
+        forget, keep, judged, settled, TextPool.of("train", evenly(watched, WATCHED)), _unseen(material, plan),
         batch_size, settings.batch_size, forgets, None if answers is None else torch.from_numpy(answers[chosen]),
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from lorasteer.records import Plan
 from lorasteer.tasks.language.material import TextMaterial
 from lorasteer.tasks.language.network import Network
 
-_WHOLE = {"aim reached", "finished"}
+_MET = "aim reached"
 
 
 def train_text_adapter(
@@ -69,8 +69,8 @@ def train_text_adapter(
     loss = StepLoss(asker, source, objective, settings, parameters)
     report, resume = fit_watched(learner.model, pools, loss, settings, plan, course, watch)
     change = learner.finish(notes_of(report, watch, started, material.memory.seconds - before), resume)
-    # what a person cut short, or what did not end well, stays as it was found
-    settled = goal is not None and material.ground is None and plan.strength == 1 and change.record.training.reason in _WHOLE
+    # what a person cut short, or what did not get there, stays as it was found
+    settled = material.ground is None and plan.strength == 1 and change.record.training.reason == _MET
     return into_band(change, goal, asker) if goal is not None and settled else change
 
 

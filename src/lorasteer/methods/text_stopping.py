@@ -2,10 +2,9 @@
 
 The probability of an answer is exp(mean log p of its tokens), as TOFU counts it (Maini et al., COLM 2024, arXiv 2401.06121). A
 model that never saw a fact still gives its answer some probability, because it knows how answers sound; one that gives it less
-shows by its silence what it was taught. So the aim is a band. Training ends at the first look that finds its upper end met; where
-it went past the lower one between two looks, the finished change is turned down into the band (`text_dialling`). Where examples
-carry other wordings and wrong answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in
-other words.
+shows by its silence what it was taught. So the aim is a band. Training ends at the first look that finds its upper end met; the
+finished change is then set to the strength that lies in the band (`text_dialling`). Where examples carry other wordings and wrong
+answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in other words.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from lorasteer.records import Plan
 from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.learned import Learned
 
-CHECKS_PER_EPOCH = 6
+CHECKS_PER_EPOCH = 4
 BLOCK = 32  # examples per look's forward pass
 TRUTHS = 40  # examples whose other wordings are asked, at most
 BAND = 0.1  # how near to the probability of unseen answers counts as equal, as a share of it
