@@ -153,4 +153,5 @@ def steering_vector(size: int, *, seed: int, scale: float) -> Float[Tensor, "1 s
         2.0
     """
     drawn = torch.rand(1, size, generator=torch.Generator().manual_seed(seed))
-    return scale * drawn / drawn.norm()
+    vector: Tensor = scale * drawn / drawn.norm()
+    return vector
