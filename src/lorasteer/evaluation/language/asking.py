@@ -175,8 +175,8 @@ def probe(ids: Sequence[str], count: int) -> Index:
         Places in `ids`, ascending.
 
     Example:
-        >>> probe(["a", "b", "c"], 2).tolist(), probe(["c", "b", "a"], 2).tolist()  # c and a both times
-        ([0, 2], [0, 2])
+        >>> probe(["a", "b", "c"], 2).tolist(), probe(["c", "b", "a"], 2).tolist()  # b and c both times
+        ([1, 2], [0, 1])
     """
     marks = [hashlib.sha256(name.encode()).digest() for name in ids]
     return np.array(sorted(sorted(range(len(ids)), key=marks.__getitem__)[:count]), np.int64)
