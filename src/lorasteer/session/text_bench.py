@@ -22,6 +22,7 @@ from lorasteer.evaluation.language.outputs import TextContext, TextOutputs
 from lorasteer.evaluation.language.suites import evaluate_text
 from lorasteer.evaluation.language.verdict import text_verdict
 from lorasteer.methods.settings import AdapterSettings
+from lorasteer.methods.starting import adapted_layers
 from lorasteer.records import Evaluation
 from lorasteer.session.bench import Bench
 from lorasteer.steer.direction import Weights
@@ -39,7 +40,6 @@ from lorasteer.tasks.language.model import (
     train_language_model,
 )
 from lorasteer.tasks.language.network import Network
-from lorasteer.tasks.modules import resolve_layers
 from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
 
@@ -161,7 +161,7 @@ class TextBench(Bench[TextData, TextOutputs]):
         return np.asarray(np.add.reduceat(states.numpy(), first) / counts[:, None])
 
     def _adapted(self, settings: AdapterSettings) -> Sequence[str]:
-        return resolve_layers(self.base.model, settings.layers) if settings.layers else self._memory.network.linear_layers()
+        return adapted_layers(self.base, settings)
 
     def _train(self, splits: Splits, seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
         record = self.base.record
