@@ -32,7 +32,7 @@ from lorasteer.tasks.learned import Learned
 
 CHECKS_PER_EPOCH = 4
 BLOCK = 32  # examples per look's forward pass
-TRUTHS = 40  # examples whose other wordings are asked, at most
+TRUTHS = 100  # examples whose other wordings are asked, at most
 BAND = 0.1  # how near to the probability of unseen answers counts as equal, as a share of it
 FLOOR = 0.5  # share of the base's retained probability below which the model counts as collapsed
 _TINY = 1e-6  # a probability below it counts as this
