@@ -175,7 +175,7 @@ def worker(number: int, of: int) -> None:
     """Carry out every `of`-th run, beginning with `number`."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     data = load_text(f"tofu:{DATA / 'tofu'}")
-    bench = TextBench(trained_base(data), data, suite="full")
+    bench = TextBench(trained_base(data), data, cache=CACHE, suite="full")
     folder, todo = folder_of(data), [(split, seed, label) for split in SPLITS for seed in SEEDS for label in OBJECTIVES]
     kept: dict[str, list[Base]] = {}
     for split, seed, label in todo[number::of]:
@@ -192,7 +192,7 @@ def worker(number: int, of: int) -> None:
 
 def references(data: TextData) -> dict[str, Any]:
     """Base and retrained models on every split, with the bands."""
-    bench, found = TextBench(trained_base(data), data, suite="full"), {}
+    bench, found = TextBench(trained_base(data), data, cache=CACHE, suite="full"), {}
     for split in SPLITS:
         translation = bench.translate(asked(split))
         retrained = retrained_models(data, bench, split)
