@@ -209,6 +209,8 @@ def main() -> None:
     """All runs, then the table."""
     data = load_text(f"tofu:{DATA / 'tofu'}")
     known = references(data)
+    folder_of(data).mkdir(parents=True, exist_ok=True)
+    (folder_of(data) / "references.txt").write_text(json.dumps(known))
     command = [sys.executable, "-m", "benchmarks.tofu"]
     workers = [subprocess.Popen([*command, str(number), str(WORKERS)]) for number in range(WORKERS)]
     for process in workers:
