@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import browser, calibration, goal, pretrained, scatter, speed, steering, table1
+from benchmarks import browser, calibration, goal, pretrained, scatter, speed, steering, table1, text_evaluation, tofu
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -20,6 +20,8 @@ EXPERIMENTS = {
     "steering": steering.main,
     "scatter": scatter.main,
     "browser": browser.main,
+    "tofu": tofu.main,
+    "text-evaluation": text_evaluation.main,
 }
 
 

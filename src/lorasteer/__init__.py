@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lorasteer.records import Plan as Plan
     from lorasteer.records import Request as Request
     from lorasteer.records import Target as Target
+    from lorasteer.session import Bench as Bench
     from lorasteer.session import Budget as Budget
     from lorasteer.session import Feedback as Feedback
     from lorasteer.session import Found as Found
@@ -45,8 +46,19 @@ if TYPE_CHECKING:
     from lorasteer.session import Workbench as Workbench
     from lorasteer.session import compare as compare
     from lorasteer.session import retrain_seeds as retrain_seeds
+    from lorasteer.session.opening import open_base as open_base
+    from lorasteer.session.opening import open_bench as open_bench
+    from lorasteer.session.text_bench import TextBench as TextBench
     from lorasteer.tasks.base import Base as Base
     from lorasteer.tasks.base import save_base as save_base
+    from lorasteer.tasks.language.data import TextData as TextData
+    from lorasteer.tasks.language.data import TextExamples as TextExamples
+    from lorasteer.tasks.language.inputs import Template as Template
+    from lorasteer.tasks.language.model import adopt_language as adopt_language
+    from lorasteer.tasks.language.model import load_language_base as load_language_base
+    from lorasteer.tasks.language.model import train_language_model as train_language_model
+    from lorasteer.tasks.language.models import text_recipe_for as text_recipe_for
+    from lorasteer.tasks.language.sources import load_text as load_text
     from lorasteer.tasks.training import FitSettings as FitSettings
     from lorasteer.tasks.vision.classifier import adopt as adopt
     from lorasteer.tasks.vision.classifier import load_base as load_base
@@ -66,8 +78,15 @@ _PLACES = {
     "export": ("export_adapter", "export_merged"),
     "methods": ("METHODS",),
     "records": ("Direction", "Evaluation", "Measurement", "Plan", "Request", "Target"),
-    "session": ("Budget", "Feedback", "Found", "Goal", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
+    "session": ("Bench", "Budget", "Feedback", "Found", "Goal", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
     "tasks.base": ("Base", "save_base"),
+    "session.opening": ("open_base", "open_bench"),
+    "session.text_bench": ("TextBench",),
+    "tasks.language.data": ("TextData", "TextExamples"),
+    "tasks.language.inputs": ("Template",),
+    "tasks.language.model": ("adopt_language", "load_language_base", "train_language_model"),
+    "tasks.language.models": ("text_recipe_for",),
+    "tasks.language.sources": ("load_text",),
     "tasks.training": ("FitSettings",),
     "tasks.vision.classifier": ("adopt", "load_base", "train_classifier"),
     "tasks.vision.data": ("Examples", "ImageData"),

@@ -16,6 +16,7 @@ from tests.support.errors import refuses
 def test_each_way_to_name_a_target() -> None:
     assert target_of(TargetWords(forget=["7", "9"])) == Target(classes=("7", "9"))
     assert target_of(TargetWords(where="ink > 3")) == Target(where="ink > 3")
+    assert target_of(TargetWords(keyword="Basil")) == Target(keyword="Basil")
     assert target_of(TargetWords(ids="a, b")) == Target(ids=("a", "b"))
     assert target_of(TargetWords(ids_file=Path("ids.txt"))) == Target(ids_file="ids.txt")
     assert target_of(TargetWords(random=5)) == Target(random=5)
@@ -37,6 +38,9 @@ def test_directions() -> None:
     assert direction_of(DirectionWords(attribute="slant", descending=True)) == Direction(attribute="slant", descending=True)
     assert direction_of(DirectionWords("sub", ["a", "b"])) == Direction(attribute="sub", values=("a", "b"))
     assert direction_of(DirectionWords(positive="x,y", negative="z")) == Direction(positive=("x", "y"), negative=("z",))
+    assert direction_of(DirectionWords(sentence="where she lives")) == Direction(sentence="where she lives")
+    with refuses(RequestError, "exactly one of an attribute, a sentence"):
+        direction_of(DirectionWords("sub", sentence="where she lives"))
     with refuses(RequestError, "positive and negative ids are needed together"):
         direction_of(DirectionWords(positive="x"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lorasteer.methods import METHODS, unlearn
+from tests.support.tiny_text import tiny_material, tiny_plan
 from tests.support.toy import accuracy, toy_base, toy_material, toy_plan
 
 
@@ -21,3 +22,9 @@ def test_uses_no_forget_example() -> None:
     settings = {"epochs": 2, "retain": 640, "batch_size": 64}
 
     assert unlearn(toy_material(), toy_plan("lora-finetune", settings=settings)).record.training.steps == 2 * 10
+
+
+def test_uses_no_forget_example_of_text() -> None:
+    plan = tiny_plan("lora-finetune", epochs=2, retain=24, batch_size=12)
+
+    assert unlearn(tiny_material(), plan).record.training.steps == 2 * 2

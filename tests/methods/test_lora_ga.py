@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lorasteer.methods import METHODS, unlearn
-from lorasteer.methods.adapter.lora_ga import NegatedLora, NegatedLoraSettings
-from tests.support.batches import batch
+from lorasteer.methods.adapter.lora_ga import NegatedLora, NegatedLoraSettings, TextNegatedLoraSettings
+from tests.support.batches import batch, tokens
 from tests.support.toy import accuracy, toy_base, toy_material, toy_plan
 
 
@@ -15,6 +15,15 @@ def test_loss_worked_by_hand() -> None:
     (loss,) = NegatedLora(NegatedLoraSettings()).loss(batch([[0.0, 0.0]], [0])).tolist()
 
     assert loss == pytest.approx(-0.6931, abs=1e-4)
+
+
+def test_loss_on_text_worked_by_hand() -> None:
+    """P = 1/2 and 1/8: (ln 1/2 + ln 1/8) / 2 = -2 ln 2 = -1.3863."""
+    method = NegatedLora(TextNegatedLoraSettings())
+
+    (loss,) = method.token_loss(tokens([[0.5, 0.5], [0.125, 0.875]], [0, 0], [0, 0])).tolist()
+
+    assert loss == pytest.approx(-1.3863, abs=1e-4)
 
 
 def test_loss_has_no_floor() -> None:

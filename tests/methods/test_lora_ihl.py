@@ -7,8 +7,8 @@ import pytest
 
 from lorasteer.errors import PlanError
 from lorasteer.methods import settings_of, unlearn
-from lorasteer.methods.adapter.lora_ihl import InvertedHinge, InvertedHingeSettings
-from tests.support.batches import batch
+from lorasteer.methods.adapter.lora_ihl import InvertedHinge, InvertedHingeSettings, TextInvertedHingeSettings
+from tests.support.batches import batch, tokens
 from tests.support.toy import answers, toy_base, toy_data, toy_material, toy_plan
 
 
@@ -21,10 +21,17 @@ def test_loss_worked_by_hand() -> None:
     assert loss == pytest.approx(1.0, abs=1e-5)
 
 
+def test_loss_on_text_worked_by_hand() -> None:
+    """Tokens of (.7, .2, .1) and (.1, .6, .3), label 0, margin .5: .5 + .5 and .5 - .5, in the mean .5."""
+    given = tokens([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]], [0, 0], [0, 0])
+    assert InvertedHinge(TextInvertedHingeSettings()).token_loss(given).tolist() == pytest.approx([0.5], abs=1e-5)
+
+
+@pytest.mark.parametrize("task", ["vision", "language"])
 @pytest.mark.parametrize("margin", [0.0, -0.5, 1.5, 2.0])
-def test_margin_outside_its_range_is_refused_with_the_reason(margin: float) -> None:
+def test_margin_outside_its_range_is_refused_with_the_reason(margin: float, task: str) -> None:
     with pytest.raises(PlanError, match="nothing changes") as refusal:
-        settings_of("lora-ihl", {"margin": margin})
+        settings_of("lora-ihl", {"margin": margin}, task=task)
     assert "Choose 0 < margin <= 1" in str(refusal.value)
 
 

@@ -16,8 +16,10 @@ from lorasteer.errors import RequestError, UserError
 from lorasteer.records import Direction, Plan, Request, Settings, Target
 from lorasteer.registry import Registry
 from lorasteer.steer import Translation, translate
+from lorasteer.tasks.data import Data
 from lorasteer.tasks.splits import Holdout
 from lorasteer.tasks.vision.data import ImageData
+from tests.steer.text_toy import text_data
 from tests.steer.toy import CLASSES, examples
 
 
@@ -252,11 +254,28 @@ def test_the_same_request_gives_the_same_plan_and_json_keeps_it(request_: Reques
     assert LoraSettings.model_validate(back.settings) == LoraSettings.model_validate(first.settings)
 
 
-def test_every_built_in_method_can_be_planned(data: ImageData, holdout: Holdout) -> None:
+def check_plans(task: str, target: Target, data: Data, holdout: Holdout) -> None:
+    """Every method of a task takes every intensity, and its plan says all of its settings."""
     from lorasteer.methods import METHODS, settings_of
 
-    for entry in METHODS:
+    for name in METHODS.names(tasks=task):
         for intensity in (0.0, 0.3, 1.0):
-            plan = translate(Request(target=CAT, method=entry.name, intensity=intensity), data, holdout).plan
-            assert settings_of(plan.method, dict(plan.settings)).model_dump() == plan.settings
+            plan = translate(Request(target=target, method=name, intensity=intensity), data, holdout, task=task).plan
+            assert settings_of(plan.method, dict(plan.settings), task=task).model_dump() == plan.settings
             assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_every_built_in_method_can_be_planned(data: ImageData, holdout: Holdout) -> None:
+    check_plans("vision", CAT, data, holdout)
+
+
+def test_every_method_for_text_can_be_planned() -> None:
+    check_plans("language", Target(keyword="Rome"), text_data(), Holdout("test", np.empty(0, np.int64)))
+
+
+def test_a_calibrated_request_on_text_says_that_nothing_is_calibrated() -> None:
+    request = Request(target=Target(keyword="Rome"), method="npo", calibrated=True)
+    plan = translate(request, text_data(), Holdout("test", np.empty(0, np.int64)), task="language").plan
+    assert plan.dial_to is None
+    assert plan.because[-1].startswith("Not calibrated: for language an intensity is a band to stop in")
+    assert plan.aim == "remove"

@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_line_and_the_rows_before_stay(tmp_path: Path, monkey
         assert count.seen == 0
 
 
-ADAPTERS = METHODS.names(family="adapter")
+ADAPTERS = METHODS.names(family="adapter", tasks="vision")
 
 
 @pytest.mark.parametrize("method", ADAPTERS)

@@ -21,16 +21,18 @@ def target_of(words: TargetWords) -> Target:
     Raises:
         RequestError: Not exactly one way to name it was used.
     """
-    given = [words.forget, words.where, words.ids, words.ids_file, words.random is not None]
+    given = [words.forget, words.where, words.keyword, words.ids, words.ids_file, words.random is not None]
     ways = sum(bool(way) for way in given)
     if ways != 1:
         raise RequestError(
-            f"the target was given in {ways} ways; allowed is exactly one of --forget, --where, --ids, --ids-file, --random. "
-            "Say what to forget, for example with --forget CLASS."
+            f"the target was given in {ways} ways; allowed is exactly one of --forget, --where, --keyword, --ids, --ids-file, "
+            "--random. Say what to forget, for example with --forget CLASS."
         )
     file = str(words.ids_file) if words.ids_file else None
     classes, ids = tuple(words.forget or ()), listed(words.ids)
-    return _made(Target, classes=classes, where=words.where, ids=ids, ids_file=file, random=words.random)
+    return _made(
+        Target, classes=classes, where=words.where, keyword=words.keyword, ids=ids, ids_file=file, random=words.random
+    )  # fmt: skip
 
 
 def has_target(words: TargetWords) -> bool:
@@ -44,11 +46,11 @@ def direction_of(words: DirectionWords) -> Direction | None:
     Raises:
         RequestError: The options do not go together.
     """
-    if not any((words.attribute, words.value, words.positive, words.negative)):
+    if not any((words.attribute, words.value, words.positive, words.negative, words.sentence)):
         return None
     return _made(
         Direction, attribute=words.attribute, values=tuple(words.value or ()), descending=words.descending,
-        positive=listed(words.positive), negative=listed(words.negative),
+        positive=listed(words.positive), negative=listed(words.negative), sentence=words.sentence,
     )  # fmt: skip
 
 
@@ -105,10 +107,10 @@ def method_settings(method: str, pairs: Sequence[str] | None) -> dict[str, Any]:
     Raises:
         PlanError: The method is unknown, or a word is not `name=value`.
     """
-    from lorasteer.methods import METHODS
+    from lorasteer.methods import settings_kind
 
-    kind = METHODS[method].factory.Settings
-    return {name: _value(kind, name, value) for name, value in pairs_of(pairs).items()}
+    kinds = [settings_kind(method, task) for task in ("vision", "language")]  # which of them it will be, the base says later
+    return {name: _value(kinds, name, value) for name, value in pairs_of(pairs).items()}
 
 
 def pairs_of(pairs: Sequence[str] | None) -> dict[str, str]:
@@ -142,10 +144,9 @@ def plain(text: str) -> Any:
     return value if isinstance(value, (bool, int, float)) else text
 
 
-def _value(kind: type[Settings], name: str, text: str) -> Any:
-    field = kind.model_fields.get(name)
-    annotation = field.annotation if field else None
-    many = any(get_origin(part) is tuple for part in (annotation, *get_args(annotation)))
+def _value(kinds: Sequence[type[Settings]], name: str, text: str) -> Any:
+    annotations = [kind.model_fields[name].annotation for kind in kinds if name in kind.model_fields]
+    many = any(get_origin(part) is tuple for whole in annotations for part in (whole, *get_args(whole)))
     return listed(text) if many else plain(text)
 
 

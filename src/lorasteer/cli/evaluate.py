@@ -33,6 +33,7 @@ def evaluate(
     seed: options.Seed = 0,
     strength: options.Strength = None,
     models: options.Models,
+    suite: options.Suite = "quick",
     places: options.Places,
     json: options.Json = False,
 ) -> None:
@@ -49,6 +50,7 @@ def evaluate(
     target = target_of(named) if has_target(named) or opened is None or opened.kept is None else None
     request = _request(target, direction, seed, opened)
     bench = open_bench(base, places.data, places.cache)
+    bench.suite = suite
     translation = bench.translate(request)
     beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     if opened is None:

@@ -54,12 +54,12 @@ def export(
 
 
 def _base(opened: Opened, folder: Path | None) -> Base:
-    from lorasteer.tasks.vision.classifier import load_base
+    from lorasteer.session.opening import open_base
 
     known = opened.kept.run.base_folder if opened.kept else ""
     if folder is None and not known:
         raise PlanError("a merged model needs its base, and this change does not say where it lies; name it with --base FOLDER.")
-    return load_base(folder or Path(known))
+    return open_base(folder or Path(known))
 
 
 def _say(out: Path, written: list[str], merged: bool, json: bool) -> None:
@@ -67,5 +67,5 @@ def _say(out: Path, written: list[str], merged: bool, json: bool) -> None:
         show.document({"folder": str(out), "files": written})
         return
     show.say(f"{', '.join(written)} in {out}.")
-    loads = f'lorasteer.load_base("{out}")' if merged else f'peft.PeftModel.from_pretrained(network, "{out}")'
+    loads = f'lorasteer.open_base("{out}")' if merged else f'peft.PeftModel.from_pretrained(network, "{out}")'
     show.say(f"Load it in Python: {loads}")

@@ -33,6 +33,7 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", he
 
 Forget = Annotated[list[str] | None, typer.Option("--forget", metavar="CLASS", help="Class to forget; can be repeated.")]
 Where = Annotated[str | None, typer.Option("--where", metavar="EXPRESSION", help=told(Target, "where"))]
+Keyword = Annotated[str | None, typer.Option("--keyword", metavar="WORD", help=told(Target, "keyword"))]
 Ids = Annotated[str | None, typer.Option("--ids", metavar="ID,ID", help="Ids of training examples, with commas between.")]
 IdsFile = Annotated[Path | None, typer.Option("--ids-file", metavar="FILE", help=told(Target, "ids_file"))]
 Random = Annotated[int | None, typer.Option("--random", metavar="N", help=told(Target, "random"))]
@@ -45,6 +46,7 @@ Values = Annotated[
 Descending = Annotated[bool, typer.Option("--descending", help=told(Direction, "descending"))]
 Positive = Annotated[str | None, typer.Option("--positive", metavar="ID,ID", help=told(Direction, "positive"))]
 Negative = Annotated[str | None, typer.Option("--negative", metavar="ID,ID", help=told(Direction, "negative"))]
+Sentence = Annotated[str | None, typer.Option("--sentence", metavar="TEXT", help=told(Direction, "sentence"))]
 
 Intensity = Annotated[float, typer.Option("--intensity", help=told(Request, "intensity"))]
 Method = Annotated[str, typer.Option("--method", metavar="NAME", help=told(Request, "method"))]
@@ -61,6 +63,9 @@ Retrained = Annotated[
         help="Number of retrained models to compare with, trained where the cache has none; those in the cache when left out.",
     ),
 ]
+Suite = Annotated[
+    str, typer.Option("--suite", metavar="NAME", help="How much is measured: quick, or for text full, with written answers.")
+]
 Compare = Annotated[
     list[Path] | None,
     typer.Option(
@@ -69,12 +74,43 @@ Compare = Annotated[
 ]
 
 
+Task = Annotated[
+    str, typer.Option("--task", metavar="NAME", help="What the model works on: vision, language or text-classification.")
+]
+Chat = Annotated[bool, typer.Option("--chat", help="Text: ask through the tokenizer's chat template.")]
+System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="Text: system message of the chat.")]
+Truncate = Annotated[bool, typer.Option("--truncate", help="Text: cut an answer that is too long instead of refusing it.")]
+MaxLength = Annotated[
+    int | None, typer.Option("--max-length", metavar="N", help="Text: tokens of one example at most; what the model reads else.")
+]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option("--prompt-template", metavar="TEXT", help="Text before an answer; {prompt} stands for the prompt."),
+]
+AnswerTemplate = Annotated[
+    str | None, typer.Option("--answer-template", metavar="TEXT", help="Text of an answer; {answer} stands for it.")
+]
+
+
+@dataclass(frozen=True)
+class TextWords:
+    """How a language model's text is written and read."""
+
+    prompt_template: PromptTemplate = None
+    answer_template: AnswerTemplate = None
+    chat: Chat = False
+    system: System = None
+    max_length: MaxLength = None
+    truncate: Truncate = False
+
+
 @dataclass(frozen=True)
 class TargetWords:
     """What to forget, named in one of several ways."""
 
     forget: Forget = None
     where: Where = None
+    keyword: Keyword = None
     ids: Ids = None
     ids_file: IdsFile = None
     random: Random = None
@@ -89,6 +125,7 @@ class DirectionWords:
     descending: Descending = False
     positive: Positive = None
     negative: Negative = None
+    sentence: Sentence = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lorasteer.cli import options, show
 from lorasteer.cli.asking import request_of, target_of
 from lorasteer.cli.groups import grouped
 from lorasteer.cli.progress import working
-from lorasteer.cli.train import BASE_FILES
+from lorasteer.cli.train import BASE_FILES, TEXT_FILES
 
 FIRST_SEED = 1000
 """Seed of the first model that `--retrained` would train; with it that model need not be trained again."""
@@ -40,7 +40,7 @@ def retrain(
     from lorasteer.tasks.base import save_base
 
     request = request_of(target_of(named), seed=target_seed)
-    check_out(out, BASE_FILES, overwrite=overwrite)
+    check_out(out, (*BASE_FILES, *TEXT_FILES), overwrite=overwrite)
     bench = open_bench(base, data, cache)
     translation = bench.translate(request)
     with working(f"retrained model, seed {seed}") as observers:

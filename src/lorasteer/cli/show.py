@@ -63,12 +63,14 @@ def models_down(evaluations: Sequence[Evaluation], columns: Sequence[str], *, fl
     table(list(lines[0]), [list(line.values()) for line in lines], numbers=True)
 
 
-def metrics_down(evaluations: Sequence[Evaluation], *, floor: Mapping[str, Spread] | None = None) -> None:
-    """All measurements that were taken, a metric in each line and a model in each column."""
+def metrics_down(
+    evaluations: Sequence[Evaluation], columns: Sequence[str] | None = None, *, floor: Mapping[str, Spread] | None = None
+) -> None:
+    """Some measurements, or all that were taken, a metric in each line and a model in each column."""
     from lorasteer.evaluation import rows
 
     taken = [m.name for m in evaluations[-1].measurements if any(e.value(m.name) is not None for e in evaluations)]
-    lines = rows(evaluations, taken, floor=floor)
+    lines = rows(evaluations, taken if columns is None else columns, floor=floor)
     names = [name for name in lines[0] if name != "model"]
     table(
         ["metric", *(line["model"] for line in lines)], [[name, *(line[name] for line in lines)] for name in names], numbers=True

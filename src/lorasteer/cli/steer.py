@@ -66,7 +66,7 @@ def steer(
     if script is None:
         show.say("Opening …")  # a person waits for a few seconds until the screen is there
 
-    from lorasteer.session.opening import open_bench, retrained_models
+    from lorasteer.session.opening import open_workbench, retrained_models
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 
@@ -78,7 +78,7 @@ def steer(
         check_steps(steps, request)
     kept = open_store(places.store)
     folder = _base_folder(base, resume, kept)
-    bench = open_bench(folder, places.data, places.cache)
+    bench = open_workbench(folder, places.data, places.cache)
 
     def beside(splits: Splits) -> Sequence[Base]:
         stage = working if script else _unwatched  # a bar would be drawn over the screen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from lorasteer.cli.progress import working
 if TYPE_CHECKING:
     from lorasteer.changes import Change
     from lorasteer.records import Request, Snapshot
-    from lorasteer.session import Round, Workbench
+    from lorasteer.session import Bench, Round
     from lorasteer.store import RunStore
 
 RUN_FILES = ("run.json", "change")
@@ -76,7 +76,7 @@ def _keep(store: RunStore, kept: Snapshot, change: Change, out: Path | None) -> 
         raise StoreError(f"the run is whole in {place}, but not in the store: {error}") from error
 
 
-def _round(bench: Workbench, request: Request, models: options.Models, strength: float | None) -> Round:
+def _round(bench: Bench[Any, Any], request: Request, models: options.Models, strength: float | None) -> Round:
     from lorasteer.methods import unlearn as carry_out
     from lorasteer.session.opening import retrained_models
 

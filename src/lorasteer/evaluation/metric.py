@@ -18,11 +18,13 @@ class Reading(NamedTuple):
         value: The number; None where it is not defined.
         n: How many examples it rests on.
         note: Why the value is missing, or how to read it.
+        interval: 95 % bootstrap interval of the value; None where none was computed.
     """
 
     value: float | None
     n: int
     note: str = ""
+    interval: tuple[float, float] | None = None
 
 
 Metric = Callable[[Context], Reading]

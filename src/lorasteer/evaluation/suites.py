@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from lorasteer.errors import PlanError, choices
 from lorasteer.evaluation.metric import METRICS, Metric, Reading
 from lorasteer.evaluation.outputs import Context
 from lorasteer.records import Evaluation, Measurement
 from lorasteer.registry import Entry
+
+
+class Measured(Protocol):
+    """A model's outputs, as far as every metric needs them."""
+
+    @property
+    def finite(self) -> bool:
+        """False when a number is NaN or infinite."""
+
+
+class Comparison(Protocol):
+    """A model beside those it is compared with, of whatever modality."""
+
+    @property
+    def outputs(self) -> Measured:
+        """The measured model's."""
+
+    @property
+    def has(self) -> frozenset[str]:
+        """Which needs of metrics are met."""
+
+
+Compared = TypeVar("Compared", bound=Comparison)
 
 
 def suites() -> tuple[str, ...]:
@@ -46,16 +71,16 @@ def evaluate(context: Context, suite: str = "quick") -> Evaluation:
     return Evaluation(subject=outputs.subject, splits=outputs.splits, model=outputs.model, measurements=measurements)
 
 
-def measure(entry: Entry[Metric], context: Context) -> Measurement:
-    """Run one metric and attach the facts a number needs to be read."""
+def measure(entry: Entry[Callable[[Compared], Reading]], context: Compared) -> Measurement:
+    """Run one metric, of images or of text, and attach the facts a number needs to be read."""
     reading = _read(entry, context)
     if reading.value is not None and not math.isfinite(reading.value):
         reading = Reading(None, reading.n, f"not finite: {reading.value}")
     named = {"name": entry.name.replace("-", "_"), **{fact: entry[fact] for fact in ("unit", "better", "low", "high", "ideal")}}
-    return Measurement(**named, value=reading.value, n=reading.n, note=reading.note)
+    return Measurement(**named, value=reading.value, n=reading.n, note=reading.note, interval=reading.interval)
 
 
-def _read(entry: Entry[Metric], context: Context) -> Reading:
+def _read(entry: Entry[Callable[[Compared], Reading]], context: Compared) -> Reading:
     missing = sorted(entry["needs"] - context.has)
     if missing:
         return Reading(None, 0, f"needs {' and '.join(_WORDS.get(need, need) for need in missing)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from lorasteer.evaluation.comparison import Spread
@@ -16,12 +17,45 @@ ACCURACY_BAND = 0.01
 AUC_BAND = 0.05
 
 
+@dataclass(frozen=True)
+class Watched:
+    """The measurements that are put into words, of one kind of material.
+
+    Args:
+        what: What is measured on the target and on what shall stay.
+        target: Measurements of the target, each with its place in words; the first is that of the forget set.
+        unseen: Measurements of examples never trained on, the first one that was taken counts; none where the aim match-unseen
+            is judged by the retrained model as well.
+        kept: Measurement of what shall stay, with its place in words.
+    """
+
+    what: str
+    target: tuple[tuple[str, str], ...]
+    unseen: tuple[str, ...]
+    kept: tuple[str, str]
+
+
+IMAGES = Watched(
+    "accuracy",
+    (("forget_accuracy", "the forget set"), ("forget_test_accuracy", "unseen examples of the target")),
+    ("forget_test_accuracy", "test_accuracy"),
+    ("retain_test_accuracy", "retained test examples"),
+)
+TEXT = Watched(
+    "answer probability",
+    (("forget_probability", "the forget set"), ("forget_test_probability", "test questions about the target")),
+    (),
+    ("retain_probability", "retained examples"),
+)
+
+
 def verdict(
     evaluation: Evaluation,
     *,
     aim: Literal["remove", "match-unseen"],
     retrained: Evaluation | None = None,
     floor: Mapping[str, Spread] | None = None,
+    watched: Watched = IMAGES,
 ) -> tuple[str, ...]:
     """What a reader should not miss in an evaluation, one sentence each.
 
@@ -31,32 +65,35 @@ def verdict(
             examples that were never trained on.
         retrained: Measurements of a model trained without the forget set.
         floor: Spread between retrained models, from `noise_floor`.
+        watched: Which measurements count.
 
     Returns:
         Sentences, leaks first; empty where nothing stands out.
     """
-    recognised = _like_unseen(evaluation) if aim == "match-unseen" else _like_retrained(evaluation, retrained)
-    return (*recognised, *_membership(evaluation), *_lost(evaluation, retrained), *_reference(evaluation, retrained, floor))
+    by_unseen = aim == "match-unseen" and watched.unseen
+    recognised = _like_unseen(evaluation, watched) if by_unseen else _like_retrained(evaluation, retrained, watched)
+    lost = _lost(evaluation, retrained, watched)
+    return (*recognised, *_membership(evaluation), *lost, *_reference(evaluation, retrained, floor))
 
 
-def _like_unseen(evaluation: Evaluation) -> tuple[str, ...]:
-    seen = _known(evaluation, "forget_accuracy")
-    unseen = _known(evaluation, "forget_test_accuracy") or _known(evaluation, "test_accuracy")
+def _like_unseen(evaluation: Evaluation, watched: Watched) -> tuple[str, ...]:
+    seen = _known(evaluation, watched.target[0][0])
+    unseen = next((found for name in watched.unseen if (found := _known(evaluation, name))), None)
     if seen is None or unseen is None or abs(_difference(seen, unseen)) <= tolerance(seen, unseen):
         return ()
-    words = f"accuracy on the forget set is {_percent(seen)}, on unseen examples {_percent(unseen)}"
+    words = f"{watched.what} on the forget set is {_percent(seen)}, on unseen examples {_percent(unseen)}"
     if _difference(seen, unseen) < 0:
         return (f"over-forgotten: {words}; being conspicuously wrong gives the forget set away.",)
     return (f"still remembered: {words}.",)
 
 
-def _like_retrained(evaluation: Evaluation, retrained: Evaluation | None) -> tuple[str, ...]:
+def _like_retrained(evaluation: Evaluation, retrained: Evaluation | None, watched: Watched) -> tuple[str, ...]:
     found = []
-    for name, where in (("forget_accuracy", "the forget set"), ("forget_test_accuracy", "unseen examples of the target")):
+    for name, where in watched.target:
         mine, theirs = _known(evaluation, name), _known(retrained, name)
         if mine is None or theirs is None or abs(_difference(mine, theirs)) <= tolerance(mine, theirs):
             continue
-        words = f"accuracy on {where} is {_percent(mine)}, the retrained model's {_percent(theirs)}"
+        words = f"{watched.what} on {where} is {_percent(mine)}, the retrained model's {_percent(theirs)}"
         if _difference(mine, theirs) > 0:
             found.append(f"still recognised: {words}.")
         else:
@@ -80,11 +117,12 @@ def _membership(evaluation: Evaluation) -> tuple[str, ...]:
     return ()
 
 
-def _lost(evaluation: Evaluation, retrained: Evaluation | None) -> tuple[str, ...]:
-    mine, theirs = _known(evaluation, "retain_test_accuracy"), _known(retrained, "retain_test_accuracy")
+def _lost(evaluation: Evaluation, retrained: Evaluation | None, watched: Watched) -> tuple[str, ...]:
+    name, where = watched.kept
+    mine, theirs = _known(evaluation, name), _known(retrained, name)
     if mine is None or theirs is None or _difference(theirs, mine) <= tolerance(mine, theirs):
         return ()
-    return (f"damaged: accuracy on retained test examples is {_percent(mine)}, the retrained model's {_percent(theirs)}.",)
+    return (f"damaged: {watched.what} on {where} is {_percent(mine)}, the retrained model's {_percent(theirs)}.",)
 
 
 def _reference(evaluation: Evaluation, retrained: Evaluation | None, floor: Mapping[str, Spread] | None) -> tuple[str, ...]:
@@ -121,9 +159,16 @@ def _difference(one: Measurement, other: Measurement) -> float:
 
 
 def tolerance(one: Measurement, other: Measurement) -> float:
-    """Largest difference of two accuracies that is not worth a word: one point, or two standard errors."""
-    variance = sum(_variance(m) / m.n for m in (one, other))
-    return max(ACCURACY_BAND, 2 * math.sqrt(variance))
+    """Largest difference of two shares that is not worth a word: one point, or two standard errors."""
+    return max(ACCURACY_BAND, 2 * math.sqrt(sum(_squared_error(m) for m in (one, other))))
+
+
+def _squared_error(measurement: Measurement) -> float:
+    """Square of the standard error: of its 95 % interval where one was computed, else of a share of right examples."""
+    if measurement.interval is None:
+        return _variance(measurement) / measurement.n
+    low, high = measurement.interval
+    return ((high - low) / (2 * 1.96)) ** 2
 
 
 def _variance(measurement: Measurement) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,20 +56,22 @@ def _scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:
     return {**config, "lora_alpha": config["lora_alpha"] * strength, "alpha_pattern": pattern}
 
 
-def adapter_difference(change: Change, base: Base, folder: Path, pixels: Tensor, *, strength: float | None = None) -> float:
+def adapter_difference(change: Change, base: Base, folder: Path, inputs: Tensor, *, strength: float | None = None) -> float:
     """Load an exported adapter with stock PEFT and compare it with the change in force.
 
     Args:
         change: What was exported.
         base: Its base.
         folder: What `export_adapter` wrote.
-        pixels: Inputs of the model, shape [n, ...].
+        inputs: Inputs of the model, shape [n, ...]: pixels, or token ids.
         strength: Strength it was exported at.
 
     Returns:
         Largest absolute difference of any logit.
     """
-    stock = peft.PeftModel.from_pretrained(base.view(), str(folder)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that is to be renamed
+        stock = peft.PeftModel.from_pretrained(base.view(), str(folder)).eval()
     with torch.no_grad():
-        ours, theirs = logits_of(change.apply(base, strength=strength)(pixels)), logits_of(stock(pixels))
+        ours, theirs = logits_of(change.apply(base, strength=strength)(inputs)), logits_of(stock(inputs))
     return float((ours - theirs).abs().max())

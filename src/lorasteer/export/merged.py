@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from lorasteer.changes import Change
@@ -29,7 +30,7 @@ def export_merged(change: Change, base: Base, folder: Path | str, *, strength: f
         StoreError: The folder cannot be written.
     """
     model = change.merged(base, strength=strength)
-    merged = Base(base.record.model_copy(update={"fit": None, "seconds": 0.0, "weights": ""}), model)
+    merged = replace(base, record=base.record.model_copy(update={"fit": None, "seconds": 0.0, "weights": ""}), model=model)
     origin = {
         "base": base.digest,
         "change": change.record.model_dump(mode="json"),

@@ -3,6 +3,7 @@
 from lorasteer.methods.contract import METHODS as METHODS
 from lorasteer.methods.contract import Method as Method
 from lorasteer.methods.contract import continues as continues
+from lorasteer.methods.contract import settings_kind as settings_kind
 from lorasteer.methods.contract import settings_of as settings_of
 from lorasteer.methods.contract import unlearn as unlearn
 from lorasteer.methods.course import Course as Course

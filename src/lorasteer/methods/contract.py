@@ -18,18 +18,17 @@ from lorasteer.methods.starting import check_start
 from lorasteer.records import Plan, first_problem
 from lorasteer.records import Settings as SettingsRecord
 from lorasteer.registry import Registry
-from lorasteer.tasks.material import Material
 from lorasteer.tasks.training import Observer
 
 
 class Method(Protocol):
     """A registered method with its settings, used once."""
 
-    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
+    def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
         """Make a change of the base.
 
         Args:
-            material: Base, examples and splits; not to be altered.
+            material: Base, examples and splits, of one of the tasks the method states; not to be altered.
             plan: Weights, aim and seed; its settings are those the method was made with.
             course: Who watches, and what to go on from; handed on to what trains.
         """
@@ -41,12 +40,18 @@ class MethodKind(Protocol):
 
     @property
     def Settings(self) -> type[SettingsRecord]:  # noqa: N802 - an attribute that holds a class
-        """The method's settings; their field docstrings become its help."""
+        """The method's settings; their field docstrings become its help.
+
+        A class that serves images and text may hold `TextSettings` beside them, for text.
+        """
         ...
 
     def __call__(self, settings: Any, /) -> Method:
         """Make the method."""
         ...
+
+
+_OTHER_SETTINGS = {"language": "TextSettings"}
 
 
 def _import_families() -> None:
@@ -75,13 +80,33 @@ METHODS: Registry[MethodKind] = Registry(
 """
 
 
-def settings_of(method: str, values: dict[str, Any]) -> SettingsRecord:
+def settings_kind(method: str, task: str = "vision") -> type[SettingsRecord]:
+    """The class of a method's settings for a task: `TextSettings` for language where the method has both.
+
+    Raises:
+        PlanError: The method is unknown.
+    """
+    return kind_for(METHODS[method].factory, task)
+
+
+def kind_for(factory: MethodKind, task: str) -> type[SettingsRecord]:
+    """The class of settings of what a registry holds, for a task."""
+    kind: type[SettingsRecord] = getattr(factory, _OTHER_SETTINGS.get(task, ""), factory.Settings)
+    return kind
+
+
+def settings_of(method: str, values: dict[str, Any], *, task: str = "vision") -> SettingsRecord:
     """The settings of a method from plain values, defaults filled in.
+
+    Args:
+        method: Registered method.
+        values: By field name.
+        task: What the material is; some methods have other settings for language.
 
     Raises:
         PlanError: The method is unknown, or a value is unknown or out of range; the message names the first.
     """
-    kind = METHODS[method].factory.Settings
+    kind = settings_kind(method, task)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -89,16 +114,16 @@ def settings_of(method: str, values: dict[str, Any]) -> SettingsRecord:
         raise PlanError(f"setting of {method!r}: {first_problem(error)}. Its settings are: {known}.") from error
 
 
-def continues(method: str) -> bool:
+def continues(method: str, *, task: str = "vision") -> bool:
     """Whether a method can go on from what it made: true for those that train by `ObjectiveSettings`.
 
     Raises:
         PlanError: The method is unknown.
     """
-    return issubclass(METHODS[method].factory.Settings, ObjectiveSettings)
+    return issubclass(settings_kind(method, task), ObjectiveSettings)
 
 
-def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = (), *, start: Start | None = None) -> Change:
+def unlearn(material: Any, plan: Plan, observers: Sequence[Observer] = (), *, start: Start | None = None) -> Change:
     """Run a plan, from the base or from an earlier change.
 
     A run that is given the state of an earlier one takes the plan's epochs once more: two runs of k epochs give the numbers of
@@ -106,7 +131,7 @@ def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = (), 
     asks for more. It then keeps the latest state that still meets the aim, and a collapse still ends it.
 
     Args:
-        material: Base, examples and splits the plan was made for.
+        material: Base, examples and splits the plan was made for: a `Material` of images or a `TextMaterial`.
         plan: What to do.
         observers: Told of every step; a true answer stops the work and leaves a usable change.
         start: What to go on from; None begins at the base.
@@ -126,7 +151,13 @@ def unlearn(material: Material, plan: Plan, observers: Sequence[Observer] = (), 
         raise PlanError(
             f"the plan has {len(plan.weights)} weights for {len(material.splits.forget)} forget examples; give one for each."
         )
-    settings = settings_of(plan.method, dict(plan.settings))
+    tasks = METHODS[plan.method]["tasks"]
+    if material.task not in tasks:
+        raise PlanError(
+            f"method {plan.method!r} works on {' and '.join(sorted(tasks))}, got a {material.task} model. "
+            f"Choose among: {', '.join(METHODS.names(tasks=material.task))}."
+        )
+    settings = settings_of(plan.method, dict(plan.settings), task=material.task)
     if start is not None:
         check_start(plan, settings, start, material.base)
     change = METHODS[plan.method].factory(settings).unlearn(material, plan, Course(observers, start))

@@ -8,9 +8,13 @@ computes, looks for merged, mixed and disabled adapters, which a model in traini
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lorasteer.changes.adapter import NAME
 
@@ -48,6 +52,28 @@ class _Adapted:
         return torch.add(said, self.up(self.down(self.dropout(x))), alpha=self.scaling)
 
 
+def recompute(blocks: Iterable[nn.Module]) -> None:
+    """Let blocks keep their input only, and compute the rest again on the way back.
+
+    Args:
+        blocks: Of a view used for one training only. Their mode does not matter, unlike for what models offer themselves.
+    """
+    for block in blocks:
+        block.__dict__["forward"] = _Recomputed(block)
+
+
+class _Recomputed:
+    """Forward of a block that keeps nothing but what it was given."""
+
+    def __init__(self, block: nn.Module) -> None:
+        self.usual: Callable[..., Any] = block.forward
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return self.usual(*args, **kwargs)
+        return checkpoint(self.usual, *args, use_reentrant=False, **kwargs)
+
+
 class TableDropout(nn.Module):
     """Drop activations with probability `p` and scale the others by 1 / (1 - p), as `nn.Dropout` does; nothing in evaluation.
 
@@ -71,7 +97,7 @@ class TableDropout(nn.Module):
         if len(self._table) < WINDOWS * size:
             self._table = draw_mask(WINDOWS * size, self.p, self.seed)
         start = int(torch.randint(len(self._table) - size + 1, ()))
-        return x * self._table[start : start + size].view(x.shape).to(x.dtype)
+        return x * self._table[start : start + size].view(x.shape).to(x)
 
 
 def draw_mask(size: int, p: float, seed: int) -> Tensor:

@@ -16,6 +16,7 @@ from lorasteer.errors import PlanError
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
 from lorasteer.tasks.activations import Activations
+from lorasteer.tasks.language.material import TextMaterial
 from lorasteer.tasks.material import Material
 from lorasteer.tasks.prefix import Rows, replay
 from lorasteer.tasks.splits import Index, Part
@@ -127,7 +128,7 @@ class Pools:
         steps, sizes = len(self), self._sizes()
         order = torch.randperm(len(self.forget), generator=generator) if self.forgets else torch.empty(0, dtype=torch.int64)
         forget = self.forget.shuffled(order)
-        keep = [pool.shuffled(_cycle(len(pool), steps * size, generator)) for pool, size in zip(self.keep, sizes, strict=True)]
+        keep = [pool.shuffled(cycle(len(pool), steps * size, generator)) for pool, size in zip(self.keep, sizes, strict=True)]
         for step in range(steps):
             kept = (sample.part(step, size) for sample, size in zip(keep, sizes, strict=True))
             yield Step(forget.part(step, self.batch_size), tuple(kept))
@@ -136,7 +137,7 @@ class Pools:
         return [min(self.keep_size, len(pool)) for pool in self.keep]
 
 
-def _cycle(size: int, count: int, generator: torch.Generator) -> Tensor:
+def cycle(size: int, count: int, generator: torch.Generator) -> Tensor:
     """`count` places below `size`: as many whole shufflings as it takes."""
     rounds = max(1, -(-count // size))
     return torch.cat([torch.randperm(size, generator=generator) for _ in range(rounds)])[:count]
@@ -160,7 +161,7 @@ def make_pools(
     draw = _Draw(material, activations, answers)
     forget_set = material.splits.forget
     weights = np.ones(len(forget_set)) if plan.weights is None else np.asarray(plan.weights)
-    judged = draw.pool("train", _some(forget_set[weights >= weights.max() / 2], WATCHED))
+    judged = draw.pool("train", evenly(forget_set[weights >= weights.max() / 2], WATCHED))
     unseen = _unseen(draw) if plan.aim == "match-unseen" else None
     if unseen is not None:
         weights = weights * _hardest(draw.pool("train", forget_set), unseen)
@@ -184,7 +185,7 @@ def make_pools(
     )  # fmt: skip
 
 
-def retain_sample(material: Material, size: int, seed: int) -> tuple[Index, Index]:
+def retain_sample(material: Material | TextMaterial, size: int, seed: int) -> tuple[Index, Index]:
     """Retain examples to learn from and to watch, drawn with a seed, each sorted.
 
     The two overlap only where fewer than `FEW` would be left to watch.
@@ -195,7 +196,7 @@ def retain_sample(material: Material, size: int, seed: int) -> tuple[Index, Inde
     return np.sort(drawn[:size]), np.sort(left if len(left) >= FEW else drawn[-WATCHED:])
 
 
-def _some(index: Index, most: int) -> Index:
+def evenly(index: Index, most: int) -> Index:
     """At most so many of the positions, evenly spread."""
     return index[:: -(-len(index) // most)]
 
@@ -207,7 +208,7 @@ def _unseen(draw: _Draw) -> Pool:
             "aim 'match-unseen' needs held-out examples to match, and this base holds none out. "
             "Adopt or train it with a validation share above 0, or ask for the aim 'remove'."
         )
-    return draw.pool(held_out.part, _some(held_out.index, UNSEEN))
+    return draw.pool(held_out.part, evenly(held_out.index, UNSEEN))
 
 
 def _hardest(pool: Pool, unseen: Pool) -> NDArray[np.float64]:

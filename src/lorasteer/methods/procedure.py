@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from lorasteer.errors import PlanError
 from lorasteer.methods.course import Course
 from lorasteer.methods.learning import prepare
 from lorasteer.methods.objective import ForgetBatch, ForgetLoss, anchor_losses
-from lorasteer.methods.pools import Pools, Step, make_pools
+from lorasteer.methods.pools import Step, make_pools
 from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
 from lorasteer.methods.starting import put_adapter
 from lorasteer.methods.stopping import COLLAPSED, Watch, make_watch
@@ -27,7 +28,9 @@ from lorasteer.tasks.material import Material
 from lorasteer.tasks.modules import check_rank, classifier_head, resolve_layers
 from lorasteer.tasks.prefix import Replay, Rows, replay
 from lorasteer.tasks.tensors import Tensors
-from lorasteer.tasks.training import FitReport, Observer, fit
+from lorasteer.tasks.training import Batches, FitReport, Observer, fit
+
+StepT = TypeVar("StepT")
 
 
 @dataclass(frozen=True)
@@ -138,21 +141,28 @@ def _train(
         if settings.stop_at is not None and forget_loss is not None:
             watch = make_watch(learner.model, _quietly(learner.model, run), pools, plan, settings)
         course = _seeing(course, lambda part, index: _glance(learner, run, activations.blocks(part, index), head))
-        report, resume = _fit(learner, run, pools, settings, forget_loss, plan, course, watch)
-    notes = TrainingNotes(
+
+        def loss(step: Step) -> Tensor:
+            return step_loss(run, step, forget_loss, settings)
+
+        report, resume = fit_watched(learner.model, pools, loss, settings, plan, course, watch)
+    return learner.finish(notes_of(report, watch, started, activations.seconds - before), resume)
+
+
+def notes_of(report: FitReport, watch: Watch | None, started: float, prefix_seconds: float) -> TrainingNotes:
+    """How a training ended, for its change's record; `started` is when, by `time.perf_counter`."""
+    return TrainingNotes(
         steps=report.steps, kept_step=watch.kept_step if watch else report.kept_step,
-        seconds=round(time.perf_counter() - started, 4), prefix_seconds=round(activations.seconds - before, 4),
+        seconds=round(time.perf_counter() - started, 4), prefix_seconds=round(prefix_seconds, 4),
         reason=report.reason if report.reason == "diverged" else (watch.reason if watch else "") or report.reason,
     )  # fmt: skip
-    return learner.finish(notes, resume)
 
 
-def _fit(
-    learner: Learner,
-    run: Replay,
-    pools: Pools,
+def fit_watched(
+    model: nn.Module,
+    batches: Batches[StepT],
+    loss: Callable[[StepT], Tensor],
     settings: ObjectiveSettings,
-    forget_loss: ForgetLoss | None,
     plan: Plan,
     course: Course,
     watch: Watch | None,
@@ -160,13 +170,9 @@ def _fit(
     """Train, and keep the best state; also gives what a further training goes on from."""
     if watch is not None and _begin(watch, course):
         return FitReport(0, 0, 0.0, "finished"), {}
-
-    def loss(step: Step) -> Tensor:
-        return step_loss(run, step, forget_loss, settings)
-
     watched: list[Observer] = [*course.observers, *([watch] if watch is not None else [])]
     report = fit(
-        learner.model, pools, loss, settings.fit_settings(), seed=plan.seed, observers=watched,
+        model, batches, loss, settings.fit_settings(), seed=plan.seed, observers=watched,
         resume=course.resume, resumable=True,
     )  # fmt: skip
     if watch is None:
@@ -215,7 +221,7 @@ def _seeing(course: Course, glancer: Glancer) -> Course:
 
 
 def _glance(learner: Learner, run: Replay, blocks: Iterable[Rows], head: str) -> Glance:
-    with _evaluating(learner.model):
+    with evaluating(learner.model):
         return glance_at(learner.network, run, blocks, head)
 
 
@@ -223,14 +229,15 @@ def _quietly(model: nn.Module, run: Replay) -> Replay:
     """The same function without the adapter's dropout."""
 
     def answer(rows: Rows) -> Tensor:
-        with _evaluating(model):
+        with evaluating(model):
             return run(rows)
 
     return answer
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """While the block runs, the modules that are in training mode are in evaluation mode."""
     busy = [module for module in model.modules() if module.training]
     for module in busy:
         module.eval()

@@ -10,9 +10,10 @@ import peft
 from lorasteer.changes import AdapterChange, Change, WeightChange
 from lorasteer.errors import PlanError
 from lorasteer.methods.course import Start
-from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings
+from lorasteer.methods.settings import AdapterSettings, ObjectiveSettings, TextAdapterSettings
 from lorasteer.records import Plan, Settings
 from lorasteer.tasks.base import Base
+from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.modules import check_rank, resolve_layers
 
 
@@ -32,12 +33,24 @@ def obstacle(settings: Settings, change: Change, base: Base) -> str:
         return "" if isinstance(change, WeightChange) else f"it trains weights, and the change so far is {_kind(change)}"
     if not isinstance(change, AdapterChange):
         return f"it trains an adapter, and the change so far is {_kind(change)}"
-    layers = resolve_layers(base.model, settings.layers)
-    mine = _shape(layers, settings.rank, settings.alpha)
+    layers = adapted_layers(base, settings)
+    doubled = 2 if isinstance(settings, TextAdapterSettings) and settings.init == "fila" else 1
+    mine = _shape(layers, doubled * settings.rank, doubled * settings.alpha)
     theirs = _shape(change.layers, change.config["r"], change.config["lora_alpha"])
     if mine != theirs:
         return f"it adapts {mine}, and the change so far {theirs}"
-    return _too_large(base, layers, settings.rank)
+    return "" if doubled > 1 else _too_large(base, layers, settings.rank)
+
+
+def adapted_layers(base: Base, settings: AdapterSettings) -> tuple[str, ...]:
+    """The layers that these settings adapt, in the order of the model.
+
+    Raises:
+        PlanError: A name is no module of the model, or one that cannot be adapted.
+    """
+    if isinstance(settings, TextAdapterSettings) and not settings.layers:
+        return settings.usual_layers(Network.of(base.model))
+    return resolve_layers(base.model, settings.layers)
 
 
 def _too_large(base: Base, layers: tuple[str, ...], rank: int) -> str:

@@ -36,12 +36,16 @@ _SCORE, _BEST = f"{_WATCH}score", f"{_WATCH}best."
 
 @dataclass(frozen=True)
 class Reading:
-    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not)."""
+    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not).
+
+    On text the shares are mean probabilities of the right answer, and `truth` says how likely wrong answers are beside it.
+    """
 
     forget: float
     retain: float
     unseen: float | None = None
     membership: float | None = None
+    truth: float | None = None
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Watch:
         every: Steps between two looks.
         epoch: Steps of an epoch, which ends with a look, so that a training looks at the same steps whether it was split or not.
         beyond: Whether the aim was met before the first step: then meeting it does not end the training.
+        patience: Looks in a row below the floor before the run is given up.
     """
 
     learned: Learned
@@ -65,6 +70,7 @@ class Watch:
     every: int
     epoch: int
     beyond: bool = False
+    patience: int = PATIENCE * CHECKS_PER_EPOCH
     reason: str = ""
     kept_step: int = 0
     _below: int = 0
@@ -96,7 +102,7 @@ class Watch:
         self._below = self._below + 1 if reading.retain < self.floor else 0
         if score <= 0 and not self.beyond:
             self.reason = "aim reached"
-        elif self._below >= PATIENCE * CHECKS_PER_EPOCH:
+        elif self._below >= self.patience:
             self.reason = COLLAPSED
         return bool(self.reason)
 

@@ -32,6 +32,8 @@ class Measurement(Record):
     """Value to aim at when `better` is `near-ideal`."""
     note: str = ""
     """Why the value is missing or how to read it."""
+    interval: tuple[float, float] | None = None
+    """95 % bootstrap interval of the value; None where none was computed."""
 
 
 class Evaluation(Record):

@@ -10,7 +10,7 @@ from lorasteer.records.base import Record
 
 
 class Target(Record):
-    """Criterion that selects the forget set. Exactly one of the four ways is given."""
+    """Criterion that selects the forget set. Exactly one of the ways is given."""
 
     classes: tuple[str, ...] = ()
     """Class names; every example of these classes is forgotten."""
@@ -18,6 +18,8 @@ class Target(Record):
     """Example ids of the training set."""
     where: str | None = None
     """Predicate on class and attributes: `class == cat and subname in {tabby_cat, domestic_cat}`."""
+    keyword: str | None = None
+    """A word or phrase; every example of text whose prompt or answer holds it is forgotten, whatever the case of its letters."""
     ids_file: str | None = None
     """Path of a text file with one example id per line."""
     random: Annotated[int, Field(gt=0)] | None = None
@@ -25,9 +27,9 @@ class Target(Record):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        given = [self.classes, self.ids, self.where, self.ids_file, self.random]
+        given = [self.classes, self.ids, self.where, (self.keyword or "").strip(), self.ids_file, self.random]
         if sum(bool(way) for way in given) != 1:
-            raise ValueError("give exactly one of classes, ids, where, ids_file, random")
+            raise ValueError("give exactly one of classes, ids, where, keyword, ids_file, random")
         return self
 
 
@@ -44,13 +46,15 @@ class Direction(Record):
     """Ids of examples that show the concept; with `negative` they give a concept vector on cached features."""
     negative: tuple[str, ...] = ()
     """Ids of examples that do not show the concept."""
+    sentence: str | None = None
+    """For text: a sentence; examples are weighed by how much they are like it in meaning."""
     sharpness: Annotated[float, Field(gt=0, le=100)] = 4.0
     """Slope of the weight where it passes 0.5, per standard deviation; large values give an almost hard selection."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.attribute is None) == (not self.positive):
-            raise ValueError("give either an attribute or positive (and negative) example ids")
+        if sum((self.attribute is not None, bool(self.positive), bool((self.sentence or "").strip()))) != 1:
+            raise ValueError("give exactly one of an attribute, a sentence, or positive (and negative) example ids")
         if bool(self.positive) != bool(self.negative):
             raise ValueError("positive and negative ids are needed together")
         return self

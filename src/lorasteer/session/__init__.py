@@ -1,6 +1,7 @@
 """The loop: a person steering a session, requests on a workbench, comparisons of methods, and the demonstration."""
 
 from lorasteer.session.accuracy import accuracy_on_test as accuracy_on_test
+from lorasteer.session.bench import Bench as Bench
 from lorasteer.session.comparison import Comparison as Comparison
 from lorasteer.session.comparison import Row as Row
 from lorasteer.session.comparison import Summary as Summary

@@ -15,7 +15,8 @@ from lorasteer.evaluation import Spread, noise_floor
 from lorasteer.evaluation.table import MISSING, cell, heading
 from lorasteer.methods import METHODS
 from lorasteer.records import Direction, Evaluation, Measurement, Plan, Request, Target
-from lorasteer.session.workbench import Workbench, methods_for, retrain_seeds
+from lorasteer.session.bench import Bench
+from lorasteer.session.workbench import methods_for, retrain_seeds
 from lorasteer.store import machine, versions
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Splits
@@ -23,10 +24,11 @@ from lorasteer.tasks.training import Observer
 
 BASE, RETRAINED = "base", "retrained"
 COLUMNS = (
-    "forget_accuracy", "forget_test_accuracy", "retain_test_accuracy", "mia_auc", "kl_to_retrained_forget", "gap_to_retrained",
-    "seconds",
+    "forget_accuracy", "forget_test_accuracy", "retain_test_accuracy", "forget_probability", "forget_test_probability",
+    "truth_ratio_probability", "forget_quality", "retain_probability", "model_utility", "mia_auc", "kl_to_retrained_forget",
+    "gap_to_retrained", "privacy_leak", "seconds",
 )  # fmt: skip
-"""What a table over several methods shows of each."""
+"""What a table over several methods shows of each, images or text; those that were not measured are left out."""
 
 Stage = Callable[[str], AbstractContextManager[Sequence[Observer]]]
 """Opens a piece of work by its name and gives who shall watch it; how progress reaches a person."""
@@ -93,7 +95,7 @@ class Comparison:
 
 
 def compare(
-    bench: Workbench,
+    bench: Bench[Any, Any],
     target: Target,
     *,
     methods: Sequence[str] | None = None,
@@ -122,7 +124,7 @@ def compare(
         RequestError: The target selects nothing usable.
         PlanError: A named method is unknown or does not fit; or no method fits.
     """
-    chosen = _comparable() if methods is None else list(dict.fromkeys(methods))
+    chosen = _comparable(bench.task) if methods is None else list(dict.fromkeys(methods))
     asked = Request(target=target, intensity=intensity, direction=direction)
     requests = [
         asked.model_copy(update={"method": name, "seed": seed, "settings": dict((settings or {}).get(name, {}))})
@@ -147,11 +149,11 @@ def compare(
     return Comparison((*gold.rows(), *rows), skipped, gold.floor(), tuple(gold.trained), wording)
 
 
-def _comparable() -> list[str]:
-    return [name for name in methods_for() if METHODS[name]["family"] != "exact"]
+def _comparable(task: str) -> list[str]:
+    return [name for name in methods_for(task) if METHODS[name]["family"] != "exact"]
 
 
-def _fitting(bench: Workbench, requests: Sequence[Request], *, strict: bool) -> tuple[list[Request], dict[str, str]]:
+def _fitting(bench: Bench[Any, Any], requests: Sequence[Request], *, strict: bool) -> tuple[list[Request], dict[str, str]]:
     fitting, skipped = [], {}
     for request in requests:
         try:
@@ -170,7 +172,7 @@ def _fitting(bench: Workbench, requests: Sequence[Request], *, strict: bool) -> 
 class _Gold:
     """Retrained models, trained once for each splits, and what they and the base measured."""
 
-    bench: Workbench
+    bench: Bench[Any, Any]
     count: int
     stage: Stage
     trained: dict[str, list[Base]] = field(default_factory=dict)
@@ -264,7 +266,7 @@ def machine_facts() -> dict[str, str | int | float]:
     return {**machine(), "threads": torch.get_num_threads()}
 
 
-def document(bench: Workbench, found: Comparison, *, title: str, note: str = "") -> dict[str, Any]:
+def document(bench: Bench[Any, Any], found: Comparison, *, title: str, note: str = "") -> dict[str, Any]:
     """A comparison as one JSON document with everything needed to repeat and to judge it.
 
     Args:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lorasteer.records import Iteration, RunRecord, Snapshot
 from lorasteer.records.iteration import Action
-from lorasteer.session.workbench import Round, Workbench
+from lorasteer.session.bench import Bench
+from lorasteer.session.round import Round
 from lorasteer.store import versions
 
 
-def run_record(bench: Workbench, base_folder: Path | str = "", *, name: str = "") -> RunRecord:
+def run_record(bench: Bench[Any, Any], base_folder: Path | str = "", *, name: str = "") -> RunRecord:
     """The record of a run that begins now and has no iteration yet.
 
     Args:
@@ -54,7 +56,7 @@ def iteration_record(
     )  # fmt: skip
 
 
-def snapshot(bench: Workbench, done: Round, base_folder: Path | str = "") -> Snapshot:
+def snapshot(bench: Bench[Any, Any], done: Round, base_folder: Path | str = "") -> Snapshot:
     """A round as a run of one iteration, which can be gone on from.
 
     Args:

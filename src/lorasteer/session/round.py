@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lorasteer.changes import Change
-from lorasteer.evaluation import Outputs, Spread
+from lorasteer.evaluation import Spread
 from lorasteer.records import Evaluation, Plan, Request
 from lorasteer.steer.translate import Translation
 
@@ -19,7 +20,7 @@ class Round:
         translation: Splits and plan made of it.
         change: What unlearning made.
         evaluations: Measurements of the base, each retrained model, and the model with the change in force, in that order.
-        outputs: What the model with the change in force says.
+        outputs: What the model with the change in force says, in the kind of the bench: `Outputs` or `TextOutputs`.
         floor: Spread between retrained models; empty with fewer than two.
         remarks: What a reader of the numbers should not miss.
     """
@@ -28,7 +29,7 @@ class Round:
     translation: Translation
     change: Change
     evaluations: tuple[Evaluation, ...]
-    outputs: Outputs = field(repr=False, compare=False)
+    outputs: Any = field(repr=False, compare=False)
     floor: dict[str, Spread] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 

@@ -13,7 +13,7 @@ from lorasteer.session.goal import Budget, Goal, Share
 
 Number = Annotated[int, Field(ge=1)]
 Strength = Annotated[float, Field(ge=0, le=1.5)]
-WAYS = ("forget", "where", "ids", "ids_file", "random")
+WAYS = ("forget", "where", "keyword", "ids", "ids_file", "random")
 """Ways to name a target, as the options of the command line are called."""
 
 
@@ -31,6 +31,8 @@ class Naming(Step):
     """Class to forget, or several."""
     where: str | None = None
     """Predicate on class and attributes."""
+    keyword: str | None = None
+    """Word or phrase in prompt or answer, for text."""
     ids: tuple[str, ...] | None = None
     """Ids of training examples."""
     ids_file: str | None = None

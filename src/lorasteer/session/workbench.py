@@ -1,8 +1,4 @@
-"""One base and one data set on the bench: requests become plans, plans become changes, changes are measured.
-
-The bench keeps what is dear: activations of the frozen part, and the base's and the retrained models' answers. It holds no
-state of a dialogue; that is the session's.
-"""
+"""An image classifier and its data on the bench: what `Bench` does, by logits of remembered activations."""
 
 from __future__ import annotations
 
@@ -18,21 +14,20 @@ from torch import Tensor, nn
 
 from lorasteer.changes import AdapterChange, Change, compose
 from lorasteer.changes.adapter import Dialled
-from lorasteer.errors import PlanError
-from lorasteer.evaluation import Context, Outputs, evaluate, noise_floor, verdict
-from lorasteer.methods import METHODS, Start, settings_of, unlearn
+from lorasteer.evaluation import Context, Outputs, Spread, evaluate, verdict
+from lorasteer.methods import METHODS
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Calibration, Evaluation, Request
+from lorasteer.records import Evaluation
 from lorasteer.session.answers import Question, key_of
+from lorasteer.session.bench import Bench
 from lorasteer.session.round import Round as Round
-from lorasteer.session.round import ending
-from lorasteer.steer.translate import Translation, translate
-from lorasteer.tasks.activations import MEMORY_BUDGET, Inputs, Memory
-from lorasteer.tasks.base import Base, save_base
+from lorasteer.steer.translate import Translation
+from lorasteer.tasks.activations import Inputs, Memory
+from lorasteer.tasks.base import Base
 from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.material import Material
-from lorasteer.tasks.modules import classifier_head, rank_limit, resolve_layers
-from lorasteer.tasks.splits import Holdout, Index, Part, Splits, beside
+from lorasteer.tasks.modules import classifier_head, resolve_layers
+from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
 from lorasteer.tasks.vision.classifier import holdout_for, inputs_for, load_base, train_classifier
 from lorasteer.tasks.vision.data import ImageData
@@ -42,65 +37,28 @@ _FIRST_RETRAIN_SEED = 1000
 
 
 @dataclass
-class Workbench:
-    """A base model and its data, ready for requests.
+class Workbench(Bench[ImageData, Outputs]):
+    """An image classifier and its data, ready for requests.
 
     Args:
         base: The frozen model.
         data: The data set it was trained on.
         cache: Folder for activations and retrained models; None keeps activations in memory and retrained models nowhere.
         memory_budget: Bytes of activations per part to hold in memory when there is no cache folder.
+        suite: Which measurements are taken.
     """
 
-    base: Base
-    data: ImageData
-    cache: Path | None = None
-    memory_budget: int = MEMORY_BUDGET
+    task = "vision"
     _memory: Memory = field(init=False)
-    _holdout: Holdout = field(init=False)
     _questions: dict[str, Question] = field(init=False, default_factory=dict)
     _dialled: tuple[str, Dialled] | None = field(init=False, default=None)
     _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
-    _measured: dict[tuple[str, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         inputs = inputs_for(self.base, self.data)
         folder = self.cache / "activations" if self.cache else None
         self._memory = Memory(self.base, inputs, folder, self.memory_budget)
         self._holdout = holdout_for(self.base.record, self.data)
-
-    def translate(
-        self, request: Request, *, others: Sequence[Splits] = (), calibration: Calibration | None = None
-    ) -> Translation:
-        """Splits and plan for a request.
-
-        Args:
-            request: What to forget.
-            others: Splits of requests that are in force beside it; what they forget is neither forgotten nor retained here.
-            calibration: What earlier runs on this base achieved, for a calibrated request.
-
-        Raises:
-            RequestError: The target or direction selects nothing usable.
-            PlanError: The method or a setting does not fit.
-        """
-        translation = translate(request, self.data, self._holdout, features=self._features, calibration=calibration)
-        splits = beside(translation.splits, others)
-        plan = translation.plan.model_copy(update={"splits": splits.digest})
-        return self._fitted(request, replace(translation, splits=splits, plan=plan))
-
-    def _fitted(self, request: Request, translation: Translation) -> Translation:
-        """Lower a rank that intensity chose to what the adapted layers can hold; a rank set by hand is left to be refused."""
-        plan = translation.plan
-        settings = settings_of(plan.method, dict(plan.settings))
-        if not isinstance(settings, AdapterSettings) or "rank" in request.settings:
-            return translation
-        layers = resolve_layers(self.base.model, settings.layers)
-        limit = min(rank_limit(self.base.model.get_submodule(layer)) for layer in layers)
-        if settings.rank <= limit:
-            return translation
-        lowered = {**plan.settings, "rank": limit, "alpha": settings.alpha / settings.rank * limit}
-        because = (*plan.because, f"Rank lowered to {limit}, the most the adapted layers can hold.")
-        return replace(translation, plan=plan.model_copy(update={"settings": lowered, "because": because}))
 
     @property
     def inputs(self) -> Inputs:
@@ -124,95 +82,28 @@ class Workbench:
         change = compose(self.base, beneath)
         return replace(material, ground=Base(self.base.record, change.merged(self.base)), altered=change.layers)
 
-    def retrain(self, splits: Splits, *, seed: int, observers: Sequence[Observer] = ()) -> Base:
-        """The base's own recipe from the start, without the forget set. With a cache folder it is trained once and kept.
-
-        Raises:
-            PlanError: The base was trained elsewhere, so its recipe is not known.
-            Interrupted: Ctrl-C was pressed; with a cache folder the next call goes on from the last whole epoch.
-        """
-        record = self.base.record
-        if record.fit is None:
-            raise PlanError(
-                "this base was trained elsewhere, so there is no recipe to retrain it by. "
-                "Train a base with `lorasteer train`, or compare without a retrained model."
-            )
-        kept = self.retrained_kept(splits, seed=seed)
-        if kept is not None:
-            return kept
-        folder = self._kept_in(splits, seed)
-        base = train_classifier(
-            self.data, record.model, record.fit, seed=seed, options=record.options, without=splits, observers=observers,
-            validation_share=record.validation_share, checkpoint=folder / "checkpoint.safetensors" if folder else None,
-        )  # fmt: skip
-        if folder is not None:
-            save_base(base, folder)
-            (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        return base
-
-    def retrained_kept(self, splits: Splits, *, seed: int) -> Base | None:
-        """The retrained model that the cache folder keeps for these splits and this seed; None where it keeps none."""
-        folder = self._kept_in(splits, seed)
-        return load_base(folder) if folder is not None and (folder / "base.json").is_file() else None
-
-    def _kept_in(self, splits: Splits, seed: int) -> Path | None:
-        if self.cache is None or self.base.record.fit is None:
-            return None
-        return self.cache / "retrained" / self._recipe(splits, seed)[:24]
-
-    def _recipe(self, splits: Splits, seed: int) -> str:
+    def _train(self, splits: Splits, seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
         record = self.base.record
         assert record.fit is not None
-        parts = [record.model, str(sorted(record.options.items())), record.fit.digest, splits.digest, str(seed)]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return train_classifier(
+            self.data, record.model, record.fit, seed=seed, options=record.options, without=splits, observers=observers,
+            validation_share=record.validation_share, checkpoint=checkpoint,
+        )  # fmt: skip
 
-    def run(self, request: Request, *, retrained: Sequence[Base] = (), observers: Sequence[Observer] = ()) -> Round:
-        """Translate, unlearn, evaluate: one round.
+    def load(self, folder: Path) -> Base:
+        """Read an image classifier that `save_base` wrote."""
+        return load_base(folder)
 
-        Args:
-            request: What to forget.
-            retrained: Models trained without the forget set, from `retrain`; the first is the reference.
-            observers: Told of every training step.
-        """
-        translation = self.translate(request)
-        change = self.unlearn(translation, observers)
-        return self.measure(request, translation, change, retrained=retrained)
+    def _adapted(self, settings: AdapterSettings) -> Sequence[str]:
+        return resolve_layers(self.base.model, settings.layers)
 
-    def unlearn(
-        self, translation: Translation, observers: Sequence[Observer] = (), *, start: Start | None = None,
-        beneath: Sequence[Change] = (),
-    ) -> Change:  # fmt: skip
-        """Carry out a plan, without measuring anything.
+    def _evaluated(self, outputs: Outputs, known: Sequence[Outputs]) -> Evaluation:
+        return evaluate(Context(outputs, known[0], tuple(known[1:])), self.suite)
 
-        Args:
-            translation: The plan with its splits.
-            observers: Told of every step; a true answer stops the work and leaves a usable change.
-            start: What the training goes on from; None begins at the base.
-            beneath: Changes that are in force and stay as they are; the answer does not hold them.
-        """
-        return unlearn(self.material(translation.splits, beneath), translation.plan, observers, start=start)
-
-    def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
-        """Measure a change beside the base and the retrained models."""
-        outputs = self.outputs(change, translation)
-        known, now = self.look(translation, retrained=retrained), self.evaluate(outputs, translation, retrained=retrained)
-        floor = dict(noise_floor(known[1:])) if len(known) > 2 else {}
-        remarks = verdict(now, aim=translation.plan.aim, retrained=known[1] if retrained else None, floor=floor or None)
-        return Round(request, translation, change, (*known, now), outputs, floor, (*ending(change), *remarks))
-
-    def evaluate(self, outputs: Outputs, translation: Translation, *, retrained: Sequence[Base] = ()) -> Evaluation:
-        """Measure outputs alone, compared with the base and the retrained models."""
-        base, *others = self.known(translation, retrained)
-        return evaluate(Context(outputs, base, tuple(others)))
-
-    def look(self, translation: Translation, *, retrained: Sequence[Base] = ()) -> tuple[Evaluation, ...]:
-        """Measure the base and the retrained models alone, before any change; once for the same question and models."""
-        key = (key_of(translation), *(model.digest for model in retrained))
-        if key not in self._measured:
-            base, *others = self.known(translation, retrained)
-            context = Context(base, base, tuple(others))
-            self._measured[key] = tuple(evaluate(context.measuring(outputs)) for outputs in (base, *others))
-        return self._measured[key]
+    def _remarks(
+        self, now: Evaluation, translation: Translation, retrained: Evaluation | None, floor: dict[str, Spread]
+    ) -> tuple[str, ...]:
+        return verdict(now, aim=translation.plan.aim, retrained=retrained, floor=floor or None)
 
     def known(self, translation: Translation, retrained: Sequence[Base] = ()) -> list[Outputs]:
         """What the base, then each retrained model says; asked once for the same question."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from lorasteer.errors import RequestError, choices
 from lorasteer.records import Direction
 from lorasteer.steer.predicate import Column, Comparison
-from lorasteer.steer.target import columns, positions
+from lorasteer.steer.sentences import similarity
+from lorasteer.steer.target import positions, texts
+from lorasteer.tasks.data import Data
 from lorasteer.tasks.splits import Index, Part, Splits
-from lorasteer.tasks.vision.data import ImageData
 
 Weights = NDArray[np.float64]
 Features = Callable[[Part, Index], NDArray[Any]]
+Similarity = Callable[[str, Sequence[str]], NDArray[Any]]
 
 _DECIMALS = 6  # weights are equal across machines whose sums differ in the last bits, and short in JSON
 _SHOWN = 5
@@ -53,21 +55,24 @@ class Weighing:
 class _Sample:
     """One half of the target: where it lies in which part."""
 
-    data: ImageData
+    data: Data
     part: Part
     index: Index
 
     def column(self, name: str) -> Column | None:
-        found = columns(self.data, self.part).get(name)
+        found = self.data.columns(self.part).get(name)
         return None if found is None else found[self.index]
 
 
-def weigh(direction: Direction, data: ImageData, splits: Splits, features: Features | None = None) -> Weighing:
+def weigh(
+    direction: Direction, data: Data, splits: Splits, features: Features | None = None, *, alike: Similarity = similarity
+) -> Weighing:
     """Weigh the examples of a target along a direction.
 
     A categorical attribute gives weight 1 to its chosen values and 0 to the rest. A continuous attribute is standardised over
     the forget set (z) and gives 1 / (1 + exp(-sharpness z)). Example ids give a concept vector, the difference of the class
-    means of standardised features; the projection on it is then treated like a continuous attribute.
+    means of standardised features; the projection on it is then treated like a continuous attribute. So is the similarity of
+    text to a sentence.
 
     Args:
         direction: What to weigh by.
@@ -75,13 +80,16 @@ def weigh(direction: Direction, data: ImageData, splits: Splits, features: Featu
         splits: Whose forget set and test half are weighed.
         features: `features(part, positions)` gives the base model's features of these examples, shape [n, d]; needed for
             example ids only.
+        alike: `alike(sentence, texts)` gives the similarity of each text to the sentence, shape [n]; for sentences only.
 
     Raises:
         RequestError: The attribute, a value or an id does not occur; numbers are missing; all examples get one weight; the
             concept vector is zero.
     """
     forget, test = _Sample(data, "train", splits.forget), _Sample(data, "test", splits.forget_test)
-    if direction.attribute is None:
+    if direction.sentence is not None:
+        weights, test_weights, wording = _by_sentence(direction, forget, test, alike)
+    elif direction.attribute is None:
         weights, test_weights, wording = _by_examples(direction, forget, test, features)
     elif direction.values or _is_names(direction.attribute, forget):
         weights, test_weights, wording = _by_values(direction, forget, test)
@@ -143,7 +151,7 @@ def _attribute(direction: Direction, sample: _Sample) -> Column:
     name = str(direction.attribute)
     column = sample.column(name)
     if column is None:
-        raise RequestError(f"unknown attribute {name!r}. {choices(name, columns(sample.data, sample.part))}")
+        raise RequestError(f"unknown attribute {name!r}. {choices(name, sample.data.columns(sample.part))}")
     return column
 
 
@@ -177,6 +185,16 @@ def _by_number(direction: Direction, forget: _Sample, test: _Sample) -> tuple[We
     unseen = None if unseen is None else sign * _finite(name, test, unseen)
     weights, test_weights = _graded(sign * column, unseen, direction.sharpness, f"attribute {name!r}")
     return weights, test_weights, f"{'low' if direction.descending else 'high'} {name}"
+
+
+def _by_sentence(direction: Direction, forget: _Sample, test: _Sample, alike: Similarity) -> tuple[Weights, Weights | None, str]:
+    sentence = str(direction.sentence).strip()
+    if direction.values:
+        raise RequestError("a direction from a sentence takes no values. Leave values out, or name an attribute.")
+    own, unseen = (texts(sample.data, sample.part)[sample.index].tolist() for sample in (forget, test))
+    scores = (-1.0 if direction.descending else 1.0) * np.asarray(alike(sentence, [*own, *unseen]), np.float64)
+    weights, test_weights = _graded(scores[: len(own)], scores[len(own) :], direction.sharpness, "the likeness to the sentence")
+    return weights, test_weights, f"{'unlike' if direction.descending else 'like'} {sentence!r}"
 
 
 def _by_examples(

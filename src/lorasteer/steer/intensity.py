@@ -7,11 +7,23 @@ rounded up, so that any intensity above 0 trains at least one epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from lorasteer.errors import RequestError
+
+
+class Knot(Protocol):
+    """A row of a table of intensities: a frozen dataclass whose first field is the intensity."""
+
+    @property
+    def intensity(self) -> float:
+        """0 changes nothing, 1 is strongest."""
+        ...
+
+
+K = TypeVar("K", bound=Knot)
 
 
 @dataclass(frozen=True)
@@ -67,14 +79,33 @@ def level(intensity: float) -> Level:
         >>> half_way.stop_at, half_way.epochs, half_way.retain
         (0.3, 7, 400)
     """
+    return between(TABLE, intensity)
+
+
+def between(table: tuple[K, ...], intensity: float) -> K:
+    """The row of a table that an intensity stands for, interpolated between its neighbours.
+
+    Args:
+        table: Rows in rising order, from intensity 0 to 1.
+        intensity: 0 … 1.
+
+    Raises:
+        RequestError: The intensity lies outside 0 … 1.
+    """
     if not 0 <= intensity <= 1:
         raise RequestError(f"intensity is {intensity}; allowed is 0 (nothing) to 1 (strongest). Choose a number between.")
-    high = next(place for place, row in enumerate(TABLE) if intensity <= row.intensity)
-    below, above = TABLE[max(high - 1, 0)], TABLE[high]
+    high = next(place for place, row in enumerate(table) if intensity <= row.intensity)
+    below, above = table[max(high - 1, 0)], table[high]
     gap = above.intensity - below.intensity
     part = (intensity - below.intensity) / gap if gap else 0.0
-    values: dict[str, Any] = {name: _between(name, getattr(below, name), getattr(above, name), part) for name in COLUMNS}
-    return Level(intensity, **values)
+    values = {name: _between(name, getattr(below, name), getattr(above, name), part) for name in columns_of(table)}
+    kind: Callable[..., K] = type(below)
+    return kind(intensity=intensity, **values)
+
+
+def columns_of(table: tuple[Any, ...]) -> tuple[str, ...]:
+    """The settings that a table of intensities governs, by name."""
+    return tuple(column.name for column in fields(table[0]))[1:]
 
 
 def promised(intensity: float) -> float:
@@ -141,9 +172,14 @@ def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str])
 
 def markdown() -> str:
     """The table for the documentation, one row for each knot."""
-    heads = ["intensity", *COLUMNS]
+    return markdown_of(TABLE)
+
+
+def markdown_of(table: tuple[Knot, ...]) -> str:
+    """Any table of intensities for the documentation, one row for each knot."""
+    heads = ["intensity", *columns_of(table)]
     lines = ["| " + " | ".join(f"`{head}`" for head in heads) + " |", "| " + " | ".join("---:" for _ in heads) + " |"]
-    lines += ["| " + " | ".join(f"{getattr(row, head):g}" for head in heads) + " |" for row in TABLE]
+    lines += ["| " + " | ".join(f"{getattr(row, head):g}" for head in heads) + " |" for row in table]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from lorasteer.errors import RequestError, choices
 from lorasteer.records import Target
-from lorasteer.steer.predicate import Column, Mask, parse
+from lorasteer.steer.predicate import Mask, parse
+from lorasteer.tasks.data import Data
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, make_splits
-from lorasteer.tasks.vision.data import Examples, ImageData
+
+PARTS: tuple[Part, Part] = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,24 @@ class Chosen:
 class _Search:
     """Where a target is looked up: the data, which training examples may be drawn, and the seed of the draw."""
 
-    data: ImageData
+    data: Data
     free: Mask
     seed: int
 
 
-def columns(data: ImageData, part: Part) -> dict[str, Column]:
-    """Columns a predicate may name: `class` (its name), `id`, and every attribute of the part."""
-    examples: Examples = getattr(data, part)
-    return {**examples.attributes, "class": np.asarray(data.classes)[examples.labels], "id": examples.ids}
+def texts(data: Data, part: Part) -> NDArray[np.str_]:
+    """What a model reads of each example of a part: its written columns, joined by a blank, shape [n].
+
+    Raises:
+        RequestError: The data set holds no text.
+    """
+    if not data.written:
+        raise RequestError(f"data {data.name!r} holds no text to look into. Name a class, an attribute or ids instead.")
+    columns = data.columns(part)
+    return np.asarray([" ".join(row) for row in zip(*(columns[name].tolist() for name in data.written), strict=True)], np.str_)
 
 
-def choose(target: Target, data: ImageData, seed: int, *, holdout: Holdout | None = None) -> Chosen:
+def choose(target: Target, data: Data, seed: int, *, holdout: Holdout | None = None) -> Chosen:
     """Find the examples a target names.
 
     Args:
@@ -68,7 +77,7 @@ def choose(target: Target, data: ImageData, seed: int, *, holdout: Holdout | Non
     return _WAYS[way](target, _Search(data, free, seed))
 
 
-def splits_for(target: Target, data: ImageData, holdout: Holdout, seed: int) -> Splits:
+def splits_for(target: Target, data: Data, holdout: Holdout, seed: int) -> Splits:
     """Splits of a data set for a target.
 
     Args:
@@ -109,19 +118,37 @@ def positions(wanted: Iterable[str], ids: NDArray[np.str_], *, what: str) -> Ind
 
 
 def _by_class(target: Target, search: _Search) -> Chosen:
-    names = search.data.classes
+    names = getattr(search.data, "classes", ())
+    if not names:
+        known = search.data.columns("train")
+        raise RequestError(f"data {search.data.name!r} has no classes. Say where, by one of its columns: {', '.join(known)}.")
     for name in target.classes:
         if name not in names:
             raise RequestError(f"unknown class {name!r}. {choices(name, names)}")
-    wanted = [names.index(name) for name in target.classes]
-    word = "class" if len(wanted) == 1 else "classes"
-    train, test = (np.isin(part.labels, wanted) for part in (search.data.train, search.data.test))
+    word = "class" if len(set(target.classes)) == 1 else "classes"
+    train, test = (np.isin(search.data.columns(part)["class"], target.classes) for part in PARTS)
     return Chosen(train, test, f"{word} {', '.join(target.classes)}")
+
+
+def _by_keyword(target: Target, search: _Search) -> Chosen:
+    keyword = str(target.keyword).strip()
+    pattern = re.compile(rf"(?<!\w){re.escape(keyword.casefold())}(?!\w)")
+    read = {part: [text.casefold() for text in texts(search.data, part).tolist()] for part in PARTS}
+    train, test = (np.asarray([bool(pattern.search(text)) for text in read[part]], bool) for part in PARTS)
+    if not train.any():
+        raise RequestError(f"no training example holds the word {keyword!r}. {_nearest_word(keyword, read['train'])}")
+    return Chosen(train, test, f"keyword {keyword!r}")
+
+
+def _nearest_word(keyword: str, read: Iterable[str]) -> str:
+    words = sorted({word for text in read for word in re.findall(r"\w+", text)})
+    near = difflib.get_close_matches(keyword.casefold(), words, n=3)
+    return f"Near it: {', '.join(near)}." if near else "Look for a word that occurs in prompts or answers."
 
 
 def _by_predicate(target: Target, search: _Search) -> Chosen:
     text = str(target.where)
-    expression, known, unseen = parse(text), columns(search.data, "train"), columns(search.data, "test")
+    expression, known, unseen = parse(text), search.data.columns("train"), search.data.columns("test")
     train = expression.mask(known, known)
     missing = sorted(expression.names() - set(unseen))
     if missing:
@@ -177,6 +204,7 @@ _WAYS: dict[str, Callable[[Target, _Search], Chosen]] = {
     "classes": _by_class,
     "ids": _by_ids,
     "where": _by_predicate,
+    "keyword": _by_keyword,
     "ids_file": _by_file,
     "random": _by_chance,
 }

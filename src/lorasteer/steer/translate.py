@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
 
 from lorasteer.errors import PlanError, choices
-from lorasteer.records import Calibration, Plan, Request, Target, TargetKind, first_problem
+from lorasteer.records import Calibration, Plan, Request, Settings, Target, TargetKind, first_problem
 from lorasteer.registry import Entry, Registry
-from lorasteer.steer import intensity
+from lorasteer.steer import intensity, text_intensity
 from lorasteer.steer.direction import Features, Weighing, Weights, weigh
 from lorasteer.steer.target import Chosen, choose
+from lorasteer.tasks.data import Data
 from lorasteer.tasks.splits import Holdout, Splits, make_splits
-from lorasteer.tasks.vision.data import ImageData
 
 Values = dict[str, Any]
 
@@ -43,12 +44,59 @@ class Translation:
         return None if self.weighing is None else self.weighing.test
 
 
+class _Scale(NamedTuple):
+    """What an intensity means for one kind of material: the settings it governs, and the share of forgetting it promises."""
+
+    governed: Callable[[float, Mapping[str, Any], Set[str]], Mapping[str, Any]]
+    promised: Callable[[float], float] | None = None
+
+
+_SCALES = {
+    "vision": _Scale(intensity.settings_for, intensity.promised),
+    "language": _Scale(text_intensity.settings_for),  # what text leaves is a probability, which no strength is dialled by
+}
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """A method as it works on one kind of material."""
+
+    entry: Entry[Any]
+    task: str
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @cached_property
+    def kind(self) -> type[Settings]:
+        """The class of its settings."""
+        from lorasteer.methods.contract import kind_for  # brings torch, as the registry does
+
+        return kind_for(self.entry.factory, self.task)
+
+    def governed(self, amount: float) -> Values:
+        """The settings that an intensity governs."""
+        defaults = {name: field.default for name, field in self.kind.model_fields.items()}
+        return {**self.scale.governed(amount, defaults, self.entry["needs"])}
+
+    @property
+    def scale(self) -> _Scale:
+        """What an intensity means for it."""
+        return _SCALES[self.task]
+
+    def promise(self, request: Request) -> float | None:
+        """Share of the base's forget accuracy that a calibrated request leaves; None where none is promised."""
+        promised = self.scale.promised if request.calibrated and request.intensity > 0 and _aim(request) == "remove" else None
+        return None if promised is None else promised(request.intensity)
+
+
 @dataclass(frozen=True)
 class _Situation:
     """What a method's needs are checked against."""
 
     request: Request
-    data: ImageData
+    data: Data
     splits: Splits
     settings: Values
 
@@ -62,7 +110,9 @@ class _Need:
 
 
 _NEEDS = {
-    "labels": _Need(lambda now: len(now.data.train.labels) == len(now.data.train), "class labels, and this data has none"),
+    "labels": _Need(
+        lambda now: bool(now.data.written) or "class" in now.data.columns("train"), "class labels, and this data has none"
+    ),
     "retain": _Need(lambda now: now.settings.get("retain") != 0, "retain examples, and the setting retain is 0"),
     "class-target": _Need(
         lambda now: now.request.direction is None and _whole_classes(now),
@@ -73,7 +123,7 @@ _NEEDS = {
 
 def translate(
     request: Request,
-    data: ImageData,
+    data: Data,
     holdout: Holdout,
     *,
     features: Features | None = None,
@@ -104,8 +154,9 @@ def translate(
     _check_task(entry, registry, task)
     chosen = choose(request.target, data, request.seed, holdout=holdout)
     splits = make_splits(chosen.train, chosen.test, holdout, data=data.digest, wording=chosen.wording)
-    table = _on_table(request, entry, calibration)
-    settings = _settings(table, entry)
+    tool = _Tool(entry, task)
+    table = _on_table(request, tool, calibration)
+    settings = _settings(table, tool)
     _check_needs(entry, registry, _Situation(request, data, splits, settings))
     weighing = None if request.direction is None else weigh(request.direction, data, splits, features)
     plan = Plan(
@@ -115,9 +166,9 @@ def translate(
         weights=None if weighing is None else tuple(weighing.weights.tolist()),
         aim=_aim(request),
         strength=0.0 if request.intensity == 0 else 1.0,
-        dial_to=intensity.promised(request.intensity) if _dials(request) else None,
+        dial_to=tool.promise(request),
         seed=request.seed,
-        because=(*_reasons(table, entry, chosen, splits, weighing), *_calibrated(request, table, entry, calibration)),
+        because=(*_reasons(table, tool, chosen, splits, weighing), *_calibrated(request, table, tool, calibration)),
     )
     wording = chosen.wording if weighing is None else f"{chosen.wording}, along {weighing.wording}"
     return Translation(splits, plan, wording, weighing)
@@ -125,36 +176,35 @@ def translate(
 
 def kind_of(request: Request) -> TargetKind:
     """What kind of target a request names, for its calibration."""
-    if request.direction is not None or request.target.where:
+    if request.direction is not None or request.target.where or request.target.keyword:
         return "inside"
     return "class" if request.target.classes else "samples"
 
 
-def _dials(request: Request) -> bool:
-    return request.calibrated and request.intensity > 0 and _aim(request) == "remove"
-
-
-def _on_table(request: Request, entry: Entry[Any], calibration: Calibration | None) -> Request:
+def _on_table(request: Request, tool: _Tool, calibration: Calibration | None) -> Request:
     """The request with an intensity of the table that achieved what its own promises."""
-    curve = calibration.curve(kind_of(request), entry.name) if calibration and _dials(request) else None
-    if curve is None:
+    promise = tool.promise(request)
+    curve = calibration.curve(kind_of(request), tool.name) if calibration and promise is not None else None
+    if curve is None or promise is None:
         return request
-    found = curve.intensity_for(intensity.promised(request.intensity), near=request.intensity)
-    return request.model_copy(update={"intensity": found})
+    return request.model_copy(update={"intensity": curve.intensity_for(promise, near=request.intensity)})
 
 
-def _calibrated(request: Request, table: Request, entry: Entry[Any], calibration: Calibration | None) -> tuple[str, ...]:
+def _calibrated(request: Request, table: Request, tool: _Tool, calibration: Calibration | None) -> tuple[str, ...]:
     if not request.calibrated:
         return ()
-    if not _dials(request):
+    if tool.scale.promised is None:
+        return (f"Not calibrated: for {tool.task} an intensity is a band to stop in, which needs no calibration.",)
+    promise = tool.promise(request)
+    if promise is None:
         return ("Not calibrated: intensity promises a share of forgetting only above 0 and with the aim remove.",)
-    curve = calibration.curve(kind_of(request), entry.name) if calibration else None
-    promise = f"Calibrated: intensity {request.intensity:g} promises to leave {100 * intensity.promised(request.intensity):g} %"
+    curve = calibration.curve(kind_of(request), tool.name) if calibration else None
+    words = f"Calibrated: intensity {request.intensity:g} promises to leave {100 * promise:g} %"
     learned = "nothing was measured on this base yet"
     if curve is not None:
         count = f"rounds measured on this base: {curve.points}"
         learned = f"of the table, intensity {table.intensity:g} is enough for that ({count})"
-    return (f"{promise}; {learned}. The strength is chosen on the forget set.",)
+    return (f"{words}; {learned}. The strength is chosen on the forget set.",)
 
 
 def _registered() -> Registry[Any]:
@@ -184,35 +234,30 @@ def _instead(names: list[str]) -> str:
 
 
 def _whole_classes(now: _Situation) -> bool:
-    labels = now.data.train.labels
-    return not np.isin(labels[now.splits.retain], labels[now.splits.forget]).any()
+    labels = now.data.columns("train").get("class")
+    return labels is not None and not np.isin(labels[now.splits.retain], labels[now.splits.forget]).any()
 
 
-def _from_intensity(request: Request, entry: Entry[Any]) -> Values:
-    defaults = {name: field.default for name, field in entry.factory.Settings.model_fields.items()}
-    return {**intensity.settings_for(request.intensity, defaults, entry["needs"])}
-
-
-def _settings(request: Request, entry: Entry[Any]) -> Values:
-    known = entry.factory.Settings.model_fields
+def _settings(request: Request, tool: _Tool) -> Values:
+    known = tool.kind.model_fields
     for name in request.settings:
         if name not in known:
-            raise PlanError(f"method {entry.name!r} has no setting {name!r}. {choices(name, known)}")
-    values = {**_from_intensity(request, entry), **request.settings}
+            raise PlanError(f"method {tool.name!r} has no setting {name!r}. {choices(name, known)}")
+    values = {**tool.governed(request.intensity), **request.settings}
     if (
         isinstance(values.get("rank"), int) and "alpha" in known
     ):  # PEFT scales by alpha / rank: kept at 2, rank alone changes no step size
         values = {"alpha": 2 * values["rank"], **values}
     try:
         # all values, not only the chosen ones: a later version with other defaults repeats the plan all the same
-        settings: Values = entry.factory.Settings.model_validate(values).model_dump()
+        settings: Values = tool.kind.model_validate(values).model_dump()
     except ValidationError as error:
-        raise PlanError(f"method {entry.name!r}: {first_problem(error)}. Correct this setting.") from error
+        raise PlanError(f"method {tool.name!r}: {first_problem(error)}. Correct this setting.") from error
     return settings
 
 
 def _by_criterion(target: Target) -> bool:
-    return bool(target.classes or target.where)
+    return bool(target.classes or target.where or target.keyword)
 
 
 def _aim(request: Request) -> Any:
@@ -221,14 +266,14 @@ def _aim(request: Request) -> Any:
     return "remove" if _by_criterion(request.target) else "match-unseen"
 
 
-def _reasons(request: Request, entry: Entry[Any], chosen: Chosen, splits: Splits, weighing: Weighing | None) -> list[str]:
+def _reasons(request: Request, tool: _Tool, chosen: Chosen, splits: Splits, weighing: Weighing | None) -> list[str]:
     sizes = splits.sizes()
     reasons = [
         f"Target {chosen.wording}: {sizes['forget']} training and {sizes['forget_test']} test examples; "
         f"{sizes['retain']} training examples are retained.",
         *_held_out(chosen, splits),
         _aim_reason(request),
-        _intensity_reason(request, entry),
+        _intensity_reason(request, tool),
     ]
     if request.settings:
         reasons.append(f"Set by hand: {_listed(request.settings)}.")
@@ -253,12 +298,13 @@ def _aim_reason(request: Request) -> str:
     return "Aim match-unseen: the target is single examples, which shall look like examples never trained on."
 
 
-def _intensity_reason(request: Request, entry: Entry[Any]) -> str:
+def _intensity_reason(request: Request, tool: _Tool) -> str:
     if request.intensity == 0:
         return "Intensity 0: strength 0, nothing changes."
-    values = {name: value for name, value in _from_intensity(request, entry).items() if name not in request.settings}
+    governed = tool.governed(request.intensity).items()
+    values = {name: value for name, value in governed if name not in request.settings and value is not None}
     if not values:
-        return f"Intensity {request.intensity:g}: no setting of {entry.name} is left to it; the change is applied in full."
+        return f"Intensity {request.intensity:g}: no setting of {tool.name} is left to it; the change is applied in full."
     stop = ""
     if "stop_at" in values and _aim(request) == "match-unseen":  # any value stops there
         del values["stop_at"]

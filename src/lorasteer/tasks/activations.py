@@ -118,7 +118,7 @@ class Activations:
         if len(missing):
             started = time.perf_counter()
             for start in range(0, len(missing), BLOCK):
-                _check_halt(start, len(missing))
+                check_halt(start, len(missing))
                 block = missing[start : start + BLOCK]
                 store.append(block, self._compute(part, block))
             self.seconds += time.perf_counter() - started
@@ -160,7 +160,16 @@ class Activations:
         return hashlib.sha256(f"{self.base.digest} {self.inputs.digest} {self.cut.boundary}".encode()).hexdigest()[:32]
 
 
-def _check_halt(done: int, of: int) -> None:
+def check_halt(done: int, of: int) -> None:
+    """Stop between two blocks of examples where the person who waits for them has asked for it.
+
+    Args:
+        done: Examples that are remembered by now.
+        of: Examples that were asked for.
+
+    Raises:
+        Interrupted: It was asked for, through `halting`.
+    """
     if _HALT.get()():
         raise Interrupted(
             f"stopped while {of} examples went through the frozen part; {done} of them stay remembered. "

@@ -69,6 +69,9 @@ class Base:
         """A view kept for replaying: while it stands on remembered activations, the model itself can still compute new ones."""
         return self.view()
 
+    def write_beside(self, folder: Path) -> None:
+        """Write what this kind of base needs to be loaded again beside its weights and record; images need nothing."""
+
     def view(self) -> nn.Module:
         """Modules of its own, the base's numbers: can be wrapped and hooked, must not be trained in place."""
         return copy_structure(self.model)
@@ -91,6 +94,7 @@ def save_base(base: Base, folder: Path | str) -> Path:
     """
     folder = Path(folder)
     write_tensors(folder / "model.safetensors", base.model.state_dict())
+    base.write_beside(folder)
     record = base.record.model_copy(update={"weights": base.digest})
     write_text(folder / "base.json", record.to_json(indent=1))
     return folder

@@ -42,6 +42,16 @@ class Learned:
         """How many numbers learn."""
         return sum(parameter.numel() for parameter in self.parameters.values())
 
+    @property
+    def device(self) -> torch.device:
+        """Where the first of them lies; the CPU where nothing learns."""
+        return next((parameter.device for parameter in self.parameters.values()), torch.device("cpu"))
+
+    @property
+    def devices(self) -> list[int]:
+        """Numbers of the GPUs they lie on."""
+        return sorted({p.device.index or 0 for p in self.parameters.values() if p.device.type == "cuda"})
+
     def copy(self) -> Tensors:
         """Copies of all of them."""
         return {name: tensor.detach().clone() for name, tensor in self._all().items()}

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,7 @@ class Material:
         altered: Modules in which the ground differs from the base.
     """
 
+    task: ClassVar[str] = "vision"
     base: Base
     inputs: Inputs
     splits: Splits

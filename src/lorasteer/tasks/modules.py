@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from lorasteer.errors import PlanError, choices
 
@@ -80,7 +81,7 @@ def rank_limit(module: nn.Module) -> int:
 
 def _refusal(module: nn.Module) -> str | None:
     """Why PEFT cannot adapt a module; None when it can."""
-    if isinstance(module, nn.Linear):
+    if isinstance(module, (nn.Linear, Conv1D)):  # GPT-2 holds its linear layers as Conv1D, the weight turned
         return None
     if not isinstance(module, nn.Conv2d):
         return f"LoRA adapts Linear and Conv2d, this is {type(module).__name__}"

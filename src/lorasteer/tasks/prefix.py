@@ -29,6 +29,7 @@ Answer = Callable[[Callable[[], Any], Rows], Any]
 """What a module answers while another stands in for it: from its own answer, not computed yet, and the batch's rows."""
 WORTH_IT = 0.2  # smallest share of a forward pass (in multiply-adds) that a cut must save
 TOO_WIDE = 64  # a remembered example may be this many times larger than its pixels as float32
+WIDE_WORDS = 4096  # and hold this many numbers for each of its token ids: a hidden state and the mask
 TOLERANCE = 1e-5
 
 
@@ -73,7 +74,8 @@ def find_cut(model: nn.Module, layers: Sequence[str], probe: Tensor, *, worth_it
     Args:
         model: A frozen model in evaluation mode; left as it was.
         layers: Names of the modules that will be adapted; none means that only outputs are wanted, which needs no cut.
-        probe: Model input of at least three examples, float, shape [n, channels, height, width].
+        probe: Model input of at least three examples: images, float, shape [n, channels, height, width], or token ids,
+            int64, shape [n, length].
         worth_it: Smallest share of the multiply-adds that must lie before the cut.
 
     Returns:
@@ -175,7 +177,8 @@ def _cut_at(name: str, root: str, trace: _Trace, probe: Tensor) -> Cut | None:
     batch = len(probe)
     arguments = pytree.tree_map(lambda leaf: _Slot() if _is_row(leaf, batch) else leaf, trace.inputs[name])
     rows = [leaf for leaf in pytree.tree_leaves(trace.inputs[name]) if _is_row(leaf, batch)]
-    if not rows or sum(row.numel() for row in rows) > TOO_WIDE * probe.numel():
+    most = (TOO_WIDE if probe.is_floating_point() else WIDE_WORDS) * probe.numel()
+    if not rows or sum(row.numel() for row in rows) > most:
         return None
     outputs = [pytree.tree_map(lambda leaf: _placeholder(leaf, batch), trace.outputs[other]) for other in before]
     total = max(1, sum(trace.work.values()))

@@ -16,6 +16,20 @@ from lorasteer.tasks.tensors import Tensors, digest_of, read_tensors, write_tens
 MODEL, OPTIMIZER = "model.", "optimizer."
 
 
+def random_state(device: torch.device) -> Tensor:
+    """State of torch's generator, and behind it that of the device where it has one of its own; uint8 on the CPU."""
+    own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return torch.cat([torch.get_rng_state(), *own])
+
+
+def set_random_state(state: Tensor, device: torch.device) -> None:
+    """Put back what `random_state` gave; the device's own state where it holds one."""
+    size = len(torch.get_rng_state())
+    torch.set_rng_state(state[:size].cpu())
+    if device.type == "cuda" and len(state) > size:
+        torch.cuda.set_rng_state(state[size:].cpu(), device)
+
+
 @dataclass
 class State:
     """What changes while a training goes on.
@@ -26,7 +40,7 @@ class State:
         epoch: Whole epochs done.
         step: Optimiser steps done.
         seen: Losses of the steps done of the epoch that comes after the whole ones.
-        random: State of torch's generator where that epoch was left; of no use while `seen` is empty.
+        random: State of the generators where that epoch was left; of no use while `seen` is empty.
         losses: Mean loss of each whole epoch.
         safe: Last step whose loss was finite, and the weights it came from.
         started: When this process began, by its own clock.

@@ -23,7 +23,7 @@ from lorasteer.errors import Interrupted
 from lorasteer.records import Settings
 from lorasteer.tasks.glance import Glancer
 from lorasteer.tasks.learned import Learned
-from lorasteer.tasks.resume import State, load, pack, save, unpack
+from lorasteer.tasks.resume import State, load, pack, random_state, save, set_random_state, unpack
 from lorasteer.tasks.tensors import Tensors, digest_of
 from lorasteer.tasks.vector import fits_one_vector, one_vector
 
@@ -154,7 +154,7 @@ def fit(
     learned = Learned.of(model)
     reason: Ending = "finished"
     # gradients also for a caller who only wants answers
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), _optimizing(learned, settings) as optimizer:
+    with torch.random.fork_rng(learned.devices), torch.enable_grad(), _optimizing(learned, settings) as optimizer:
         state = State(learned, optimizer)
         if resume:
             unpack(state, resume)
@@ -201,7 +201,7 @@ def _run_epoch(
     steps = len(batches) * until
     stopped, seen = False, list(state.seen)
     for batch in _rest_of_epoch(state, batches, seed):
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+        with torch.autocast(state.learned.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             value = loss(batch)
         seen.append(value.item())
         if not math.isfinite(seen[-1]):
@@ -225,7 +225,7 @@ def _rest_of_epoch(state: State, batches: Batches[BatchT], seed: int) -> Iterato
     torch.manual_seed(seed * _SEED_STRIDE + state.epoch)
     generator = torch.Generator().manual_seed(seed * _SEED_STRIDE + state.epoch)
     if state.seen:
-        torch.set_rng_state(state.random)
+        set_random_state(state.random, state.learned.device)
     return itertools.islice(batches.epoch(generator), len(state.seen), None)
 
 
@@ -235,7 +235,7 @@ def _count(state: State, seen: Sequence[float], *, whole: bool) -> None:
         state.epoch, state.seen, state.losses = state.epoch + 1, (), (*state.losses, sum(seen) / max(1, len(seen)))
     else:
         state.seen = tuple(seen)
-    state.random = torch.get_rng_state()
+    state.random = random_state(state.learned.device)
 
 
 def _step(state: State, value: Tensor, settings: FitSettings, steps: int) -> None:

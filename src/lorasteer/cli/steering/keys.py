@@ -137,7 +137,7 @@ def _named(words: list[str], alone: str) -> dict[str, object]:
 
 
 def _value(name: str, text: str) -> object:
-    if name in ("forget", "where", "method", "aim", "why", "ids_file"):
+    if name in ("forget", "where", "keyword", "method", "aim", "why", "ids_file", "direction.sentence"):
         return listed(text) if name == "forget" and "," in text else text
     return listed(text) if name in ("ids", "direction.values", "direction.positive", "direction.negative") else plain(text)
 

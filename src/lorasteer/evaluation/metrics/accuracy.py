@@ -51,5 +51,5 @@ def test_accuracy(context: Context) -> Reading:
 @METRICS.add("steering-accuracy", unit="share", better="near-retrained", group="accuracy", low=0.0, high=1.0, order=15)
 def steering_accuracy(context: Context) -> Reading:
     """1 - forget accuracy: share of the forget set that is no longer named by its class."""
-    value, n, note = forget_accuracy(context)
-    return Reading(None if value is None else 1 - value, n, note)
+    reading = forget_accuracy(context)
+    return reading._replace(value=None if reading.value is None else 1 - reading.value)

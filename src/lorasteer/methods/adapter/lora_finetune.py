@@ -7,15 +7,14 @@ what is forgotten is forgotten by drift; the row stands in every table to show h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lorasteer.changes import Change
 from lorasteer.methods.contract import METHODS
 from lorasteer.methods.course import Course
-from lorasteer.methods.procedure import train_adapter
-from lorasteer.methods.settings import AdapterSettings
+from lorasteer.methods.settings import AdapterSettings, TextAdapterSettings
+from lorasteer.methods.training import Objective, train
 from lorasteer.records import Plan
-from lorasteer.tasks.material import Material
 
 
 class RetainFinetuneSettings(AdapterSettings):
@@ -27,16 +26,27 @@ class RetainFinetuneSettings(AdapterSettings):
     """What is asked of them: to be classified rightly."""
 
 
+class TextRetainFinetuneSettings(TextAdapterSettings):
+    """Settings of `lora-finetune` on text."""
+
+    retain: int = 5000
+    """Retain examples an epoch passes over."""
+    anchor: Literal["kl", "cross-entropy", "none"] = "cross-entropy"
+    """What is asked of them: to be answered rightly."""
+
+
 @METHODS.add(
-    "lora-finetune", family="adapter", tasks={"vision"}, needs={"labels", "retain"}, paper="arXiv:2411.11907", forgets=False
-)
+    "lora-finetune", family="adapter", tasks={"vision", "language"}, needs={"labels", "retain"}, paper="arXiv:2411.11907",
+    forgets=False,
+)  # fmt: skip
 @dataclass(frozen=True)
 class RetainFinetune:
     """Train LoRA on retained examples only; whatever is forgotten is forgotten by drift."""
 
-    settings: RetainFinetuneSettings
+    settings: RetainFinetuneSettings | TextRetainFinetuneSettings
     Settings = RetainFinetuneSettings
+    TextSettings = TextRetainFinetuneSettings
 
-    def unlearn(self, material: Material, plan: Plan, course: Course) -> Change:
-        """An adapter on the classifier head, or on the layers the plan names."""
-        return train_adapter(material, plan, self.settings, None, course)
+    def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
+        """An adapter on the classifier head or the linear layers of the blocks, or on the layers the plan names."""
+        return train(material, plan, self.settings, Objective(), course)

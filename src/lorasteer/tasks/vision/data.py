@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lorasteer.errors import DataError
+from lorasteer.tasks.splits import Part
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class ImageData:
     train: Examples
     test: Examples
 
+    written: ClassVar[tuple[str, ...]] = ()
+
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise DataError(f"class names must be at least two and differ, got {list(self.classes)[:12]}.")
@@ -114,6 +118,11 @@ class ImageData:
         """Channels, height, width."""
         channels, height, width = self.train.images.shape[1:]
         return channels, height, width
+
+    def columns(self, part: Part) -> dict[str, NDArray[np.generic]]:
+        """Facts that a target may name: `class` (its name), `id`, and every attribute of the part, each of shape [n]."""
+        examples: Examples = getattr(self, part)
+        return {**examples.attributes, "class": np.asarray(self.classes)[examples.labels], "id": examples.ids}
 
     @cached_property
     def digest(self) -> str:

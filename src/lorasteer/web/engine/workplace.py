@@ -13,7 +13,7 @@ from lorasteer.errors import Interrupted, UserError
 from lorasteer.records import Request
 from lorasteer.session import Budget, Goal, Session, Workbench, accuracy_on_test
 from lorasteer.session.demo import MODEL
-from lorasteer.session.opening import open_bench, retrained_models
+from lorasteer.session.opening import open_workbench, retrained_models
 from lorasteer.session.states import BUSY
 from lorasteer.session.steps import AnyStep, Asking
 from lorasteer.store import RunStore
@@ -150,7 +150,7 @@ class Workplace:
         """A base on its bench, with its accuracy where that is quickly measured."""
         if folder not in self._benches:
             data = self.place.data if folder in self.place.bases else None
-            bench = open_bench(folder, data, self.place.cache)
+            bench = open_workbench(folder, data, self.place.cache)
             small = bench.data.test.images.size <= PIXELS
             self._benches[folder] = bench, accuracy_on_test(bench.base, bench.data) if small else None
         return self._benches[folder]

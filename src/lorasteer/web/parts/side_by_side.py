@@ -71,7 +71,7 @@ def target_words(target: Target) -> str:
         return ", ".join(target.classes)
     if target.random is not None:
         return f"{target.random} at random"
-    return target.where or (f"{len(target.ids)} chosen examples" if target.ids else f"ids of {target.ids_file}")
+    return target.where or target.keyword or (f"{len(target.ids)} chosen examples" if target.ids else f"ids of {target.ids_file}")
 
 
 def called(number: int) -> str:

@@ -14,7 +14,7 @@ from PIL import Image as Pictures
 from lorasteer.errors import DataError
 from lorasteer.tasks.vision.data import ImageData
 from lorasteer.tasks.vision.sources import load_data
-from lorasteer.tasks.vision.sources.hub import _split
+from lorasteer.tasks.vision.sources.hub import split_named
 from tests.support.errors import refuses
 
 COLUMNS: dict[str, Any] = {
@@ -143,7 +143,7 @@ def test_pictures_that_cannot_be_used(tmp_path: Path, pictures: list[Any], words
 def test_empty_split(tmp_path: Path) -> None:
     empty = made(0, mood=[])
     with refuses(DataError, "split 'train' is empty"):
-        _split({"train": empty}, "train")
+        split_named({"train": empty}, "train")
     with refuses(DataError, "cannot be loaded", "no data"):
         load_data(parquet(tmp_path, train=empty))
 

@@ -36,7 +36,8 @@ _SAVED = ("dataset_dict.json", "dataset_info.json")
 _TABLES = {".parquet": "parquet", ".arrow": "arrow"}
 
 
-def _is_for_datasets(path: Path) -> bool:
+def is_for_datasets(path: Path) -> bool:
+    """Whether a path or an id is something that `datasets` loads."""
     if path.is_dir():
         return any((path / name).is_file() for name in _SAVED) or any(any(path.rglob(f"*{end}")) for end in _TABLES)
     return (path.suffix in _TABLES and path.is_file()) or (
@@ -57,7 +58,7 @@ class _Columns:
     "hub",
     example="hub:owner/name",
     reads="a data set id, a .parquet file or a folder of them, or a folder written by save_to_disk",
-    recognises=_is_for_datasets,
+    recognises=is_for_datasets,
 )
 def hub(
     location: str,
@@ -88,9 +89,9 @@ def hub(
         test_share: Share of each class in the test part where it is drawn; else not used.
         seed: Seed of that choice.
     """
-    splits = _load(location, config)
-    train = _split(splits, train_split)
-    test = _split(splits, test_split or next((name for name in ("test", "validation") if name in splits), train_split))
+    splits = load_splits(location, config)
+    train = split_named(splits, train_split)
+    test = split_named(splits, test_split or next((name for name in ("test", "validation") if name in splits), train_split))
     columns = _columns(train, image_column, label_column)
     classes, labels = _labels(columns.label, train, test)
     tables = {"train": train, "test": test}
@@ -104,7 +105,7 @@ def hub(
     return ImageData(f"hub:{location}", classes, *parts)
 
 
-def _load(location: str, config: str | None) -> dict[str, Dataset]:
+def load_splits(location: str, config: str | None) -> dict[str, Dataset]:
     """All splits by name.
 
     Raises:
@@ -143,7 +144,12 @@ def _bars_on_terminals_only() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _split(splits: dict[str, Dataset], name: str) -> Dataset:
+def split_named(splits: dict[str, Dataset], name: str) -> Dataset:
+    """One of the splits.
+
+    Raises:
+        DataError: There is none of that name, or it is empty.
+    """
     if name not in splits:
         raise DataError(f"the data set has no split {name!r}. {choices(name, splits)} Choose with train_split= and test_split=.")
     if not len(splits[name]):

@@ -1,0 +1,1 @@
+"""Methods that train an adapter by what a layer within the model says."""
