@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lorasteer.cli.bench import bench
+from lorasteer.cli.certificate import certificate
 from lorasteer.cli.demo import demo
 from lorasteer.cli.evaluate import evaluate
 from lorasteer.cli.export import export
@@ -35,6 +36,7 @@ _AFTER_RUNS: tuple[Callable[..., None], ...] = (export, bench)
 for command in _BEFORE_RUNS:
     app.command(help=help_of(command))(command)
 app.add_typer(runs, name="runs")
+app.add_typer(certificate, name="certificate")
 for command in _AFTER_RUNS:
     app.command(help=help_of(command))(command)
 

@@ -7,6 +7,7 @@ from lorasteer.records.calibration import Calibration as Calibration
 from lorasteer.records.calibration import CalibrationPoint as CalibrationPoint
 from lorasteer.records.calibration import Curve as Curve
 from lorasteer.records.calibration import TargetKind as TargetKind
+from lorasteer.records.certificate import Certificate as Certificate
 from lorasteer.records.change import ChangeRecord as ChangeRecord
 from lorasteer.records.change import TrainingNotes as TrainingNotes
 from lorasteer.records.event import Event as Event
@@ -21,3 +22,7 @@ from lorasteer.records.request import Request as Request
 from lorasteer.records.request import Target as Target
 from lorasteer.records.run import RunRecord as RunRecord
 from lorasteer.records.run import Snapshot as Snapshot
+from lorasteer.records.verdict import AuditRecord as AuditRecord
+from lorasteer.records.verdict import AuditSubject as AuditSubject
+from lorasteer.records.verdict import Clue as Clue
+from lorasteer.records.verdict import Verdict as Verdict
