@@ -177,8 +177,8 @@ def other_seen(found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "named"),
     {
-        forged_result: RESULT, forged_verdict: "verdict on lora-ihl", cut_log: "log", emptied_log: "log", swapped_events: "event 1",
-        edited_event: "event 2", removed_audit: "audit", other_base: "base", other_request: "request",
+        forged_result: RESULT, forged_verdict: "verdict on lora-ihl", cut_log: "log", emptied_log: "log",
+        swapped_events: "event 1", edited_event: "event 2", removed_audit: "audit", other_base: "base", other_request: "request",
         other_kind: "predicateType", one_field_more: "predicate", other_seen: "audit",
     }.items(),
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -45,9 +45,8 @@ class Envelope:
 
     def to_text(self) -> str:
         """The one way to write this envelope."""
-        signed = {
-            "keyid": key_id(self.public_key), "publicKey": _text(self.public_key.public_bytes_raw()), "sig": _text(self.signature),
-        }  # fmt: skip
+        key = self.public_key.public_bytes_raw()
+        signed = {"keyid": key_id(self.public_key), "publicKey": _text(key), "sig": _text(self.signature)}
         content = {"payload": _text(self.payload), "payloadType": PAYLOAD_TYPE, "signatures": [signed]}
         return json.dumps(content, indent=1, sort_keys=True) + "\n"
 

@@ -1,4 +1,4 @@
-"""A certificate, checked: its form, its own digests, its log, its signature, and what it speaks of. Nothing is asked of a network."""
+"""A certificate, checked: its form, its own digests, its log, its signature, and what it speaks of. No network is needed."""
 
 from __future__ import annotations
 
@@ -161,8 +161,10 @@ def _of_facts(statement: Mapping[str, Any], certificate: Certificate) -> Iterato
     """What is said twice must be said alike."""
     run, iteration, named = certificate.run, certificate.iteration, _named(statement)
     pairs = {
-        "base": (run.base, iteration.change.base), "data": (run.data_digest,), "splits": (iteration.splits, iteration.plan.splits),
-    }  # fmt: skip
+        "base": (run.base, iteration.change.base),
+        "data": (run.data_digest,),
+        "splits": (iteration.splits, iteration.plan.splits),
+    }
     for name, stated in pairs.items():
         for digest in stated:
             if named.get(name) != digest:

@@ -69,8 +69,8 @@ def _check(iteration: Iteration, bench: Workbench, splits: Splits) -> None:
         )
     if splits.digest != iteration.splits:
         raise DataError(
-            f"iteration {iteration.number} was made on splits {iteration.splits[:12]}, its request now gives {splits.digest[:12]}: "
-            "the data, or a file of ids, has changed. Give what it was made with, by --data."
+            f"iteration {iteration.number} was made on splits {iteration.splits[:12]}, now its request gives "
+            f"{splits.digest[:12]}: the data, or a file of ids, has changed. Give what it was made with, by --data."
         )
 
 

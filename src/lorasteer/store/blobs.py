@@ -35,7 +35,8 @@ class Manifest(Record):
     base: str
     """Digest of the base model it belongs to."""
     numbers: str
-    """Digest of the numbers with their configuration, as the change's description states it; of an audit's record; empty for `resume`."""
+    """Digest of the numbers with their configuration, as the change's description states it, or of an audit's record; empty for
+    `resume`."""
     config: str
     """sha256 of all JSON files, names and bytes: the configuration that scales the numbers."""
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
