@@ -122,6 +122,6 @@ def run_attack(name: str, ground: Ground, subject: Subject, settings: Settings |
     found = entry.factory(ground, subject, settings)
     return AttackResult(
         attack=name, subject=subject.name, model=subject.digest, splits=ground.splits.digest, kind=entry["kind"],
-        measurements=found.measurements, curves=found.curves, n=found.n, seed=ground.seed, settings=settings.model_dump(mode="json"),
-        seconds=round(time.perf_counter() - started, 3), notes=found.notes,
+        measurements=found.measurements, curves=found.curves, n=found.n, seed=ground.seed,
+        settings=settings.model_dump(mode="json"), seconds=round(time.perf_counter() - started, 3), notes=found.notes,
     )  # fmt: skip
