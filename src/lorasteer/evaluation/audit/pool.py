@@ -25,7 +25,7 @@ Piece = tuple[Part, Index]
 
 @dataclass(frozen=True)
 class Pool:
-    """Examples by role. As `Inputs` their part `train` is the pool: members, then others, then those beside; `test` is the data's.
+    """Examples by role. As `Inputs`, `train` is the pool (members, then others, then those beside) and `test` the data's own.
 
     Args:
         inputs: The data set they come from.

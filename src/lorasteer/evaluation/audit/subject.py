@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +21,11 @@ from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.outputs import logits_of
 from lorasteer.tasks.splits import Index, Part, Splits
 
+Examples = tuple[Part, Index]
+"""Examples of a part of the data by their positions."""
 Made = TypeVar("Made")
+Again = Callable[[Base, Inputs, Splits, int], nn.Module]
+"""The same unlearning on another base: base, examples, splits of them and seed to an unlearned network."""
 _TIMED = 64  # examples of the forward pass that costs are estimated from
 
 
@@ -33,12 +38,14 @@ class Subject:
         network: A plain model of the base's own classes and module names, frozen, in evaluation mode.
         change: What made it of the base; None where nothing did.
         digest: Names the model: of its weights, or of base, change and strength.
+        again: Does to another base what was done to this one; None where that is not known.
     """
 
     name: str
     network: nn.Module
     change: Change | None
     digest: str
+    again: Again | None = field(default=None, compare=False)
 
     @classmethod
     def of_base(cls, name: str, base: Base) -> Subject:
@@ -80,6 +87,7 @@ class Ground:
         touched: Modules that the audited change alters; the classifier head when left out.
         weights: Direction weight of each forget example, 0 … 1; None without a direction.
         seed: Every draw of an attack follows from it.
+        cache: Folder in which attacks keep what is dear to make (shadow models); None keeps it for this ground only.
     """
 
     base: Base
@@ -91,6 +99,7 @@ class Ground:
     touched: tuple[str, ...] = ()
     weights: Tensor | None = None
     seed: int = 0
+    cache: Path | None = None
     _made: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -128,7 +137,7 @@ class Ground:
         return np.sort(self.generator(purpose).choice(index, count, replace=False))
 
     @property
-    def unseen(self) -> tuple[Part, Index]:
+    def unseen(self) -> Examples:
         """Examples of the target that no attack trains on: those of the test set, or where there are none all forget examples."""
         return ("test", self.splits.forget_test) if len(self.splits.forget_test) else ("train", self.splits.forget)
 
