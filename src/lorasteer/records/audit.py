@@ -10,7 +10,17 @@ from lorasteer.records.base import Record
 from lorasteer.records.measurement import Measurement
 
 AttackKind = Literal[
-    "relearning", "probe", "depth", "likeness", "membership", "quantisation", "switch", "noise", "worst-case", "extraction"
+    "recognition",
+    "relearning",
+    "probe",
+    "depth",
+    "likeness",
+    "membership",
+    "quantisation",
+    "switch",
+    "noise",
+    "worst-case",
+    "extraction",
 ]
 
 

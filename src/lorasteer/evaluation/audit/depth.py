@@ -2,9 +2,10 @@
 
 At each station the base's state is replaced by another model's, and the rest of the base goes on from there. How far the
 log-probability of the true class falls, on examples of the target, says how much of its knowledge that state lacks. First stage:
-states of the retrained model; stations where the fall passes a threshold are those that *encode* the knowledge, and the fall is
-their weight. Second stage: states of the model under test, at those stations. The score is the weighted mean of
-(fall with the model under test / fall with the retrained model), each cut to 0 … 1: 0 intact, 1 erased as deep as by retraining.
+states of the retrained models, the mean fall over them (for one of them, over the others). Stations where it passes a threshold
+are those that *encode* the knowledge, and the fall is their weight. Second stage: states of the model under test, at those
+stations. The score is the weighted mean of (fall with the model under test / fall with the retrained models), each cut to 0 … 1:
+0 intact, 1 erased as deep as by retraining.
 
 The paper's models all start from one pretrained network and so speak the same language in their hidden layers. Two classifiers
 trained from scratch do not, and patching one into the other would destroy everything. So a state passes through a *stitch* first:
@@ -97,12 +98,15 @@ def _cost(ground: Ground) -> float:
 
 @ATTACKS.add("unlearning-depth", kind="depth", cost=_cost, settings=DepthSettings, needs=frozenset({"retrained"}), order=30)
 def unlearning_depth(ground: Ground, subject: Subject, settings: DepthSettings) -> Finding:
-    """Patch the states of the retrained model and of the subject into the base, and compare what is lost."""
+    """Patch the states of the retrained models and of the subject into the base, and compare what is lost."""
     names = ground.remember(("stations",), lambda: stations(ground.base.model, ground.batch("train", np.arange(_PROBES))))
     judge = Judge.on(ground, count=settings.examples)
-    key = ("falls", settings.digest, ground.reference.digest)
-    retrained = ground.remember(key, lambda: falls(ground, ground.reference, names, judge, settings))
-    mine = retrained if subject.digest == ground.reference.digest else falls(ground, subject, names, judge, settings)
+
+    def fallen(who: Subject) -> Falls:
+        return ground.remember(("falls", settings.digest, who.digest), lambda: falls(ground, who, names, judge, settings))
+
+    others = [model for model in ground.retrained if model.digest != subject.digest] or list(ground.retrained)
+    mine, retrained = fallen(subject), _mean([fallen(model) for model in others])
     depth = depth_score(retrained.net, mine.net, settings.threshold)
     gross = depth_score(retrained.target, mine.target, settings.threshold)
     none = "" if depth.score is not None else "no station encodes the target: patching the retrained model costs nothing"
@@ -122,17 +126,21 @@ def unlearning_depth(ground: Ground, subject: Subject, settings: DepthSettings) 
         AuditCurve(label=label, x=x, y=y, x_label="station", y_label="fall of the log-probability, nats", ticks=names)
         for label, y in (
             ("target", mine.target), ("others", mine.others),
-            ("target, retrained model", retrained.target), ("others, retrained model", retrained.others),
+            ("target, retrained models", retrained.target), ("others, retrained models", retrained.others),
         )
     )  # fmt: skip
     return Finding(measurements, curves, judge.size)
 
 
+def _mean(several: list[Falls]) -> Falls:
+    sides = (zip(*(getattr(one, side) for one in several), strict=True) for side in Falls._fields)
+    return Falls(*(tuple(sum(at) / len(several) for at in side) for side in sides))
+
+
 def falls(ground: Ground, subject: Subject, names: tuple[str, ...], judge: Judge, settings: DepthSettings) -> Falls:
     """Patch a subject's stitched states into the base, station by station."""
     stitches = _stitches(ground, subject, names, settings)
-    sides = ((judge.forget_part, judge.forget), ("test", judge.retain))
-    target, others = (_side(ground, subject, names, stitches, part, index) for part, index in sides)
+    target, others = (_side(ground, subject, names, stitches, *side) for side in (judge.target, judge.others))
     return Falls(target, others)
 
 

@@ -17,7 +17,7 @@ from lorasteer.evaluation.audit.probe import read_features
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Ground, Subject
-from lorasteer.records import Measurement, Settings
+from lorasteer.records import Better, Measurement, Settings
 from lorasteer.records.audit import AuditCurve
 
 
@@ -43,7 +43,7 @@ def feature_likeness(ground: Ground, subject: Subject, settings: LikenessSetting
     curves = []
     for name, mark in marks.items():
         both, alone, ticks = _layerwise(ground, judge, subject, mark)
-        better = "none" if name == "base" else "near-retrained"
+        better: Better = "none" if name == "base" else "near-retrained"
         measurements += [
             share(f"cka_{name}_last", _known(both[-1]), judge.size + len(judge.retain), better=better, note=_why(both[-1])),
             share(f"cka_{name}_mean", _known(math.fsum(both) / len(both)), judge.size + len(judge.retain), better=better),
@@ -60,8 +60,7 @@ def _layerwise(
     ground: Ground, judge: Judge, subject: Subject, mark: Subject
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
     """CKA at every station on target and others together, and on the target alone, with the stations' names."""
-    target, others = (judge.forget_part, judge.forget), ("test", judge.retain)
-    mine, theirs = ([read_features(ground, who, *side) for side in (target, others)] for who in (subject, mark))
+    mine, theirs = ([read_features(ground, who, *side) for side in (judge.target, judge.others)] for who in (subject, mark))
     names = tuple(mine[0])
     both = tuple(linear_cka(torch.cat([s[name] for s in mine]), torch.cat([s[name] for s in theirs])) for name in names)
     alone = tuple(linear_cka(mine[0][name], theirs[0][name]) for name in names)

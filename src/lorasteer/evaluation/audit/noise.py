@@ -48,7 +48,7 @@ def noisy(update: Float[Tensor, ...], level: float, generator: np.random.Generat
         2.5
     """
     noise = torch.from_numpy(generator.standard_normal(update.shape)).to(update.dtype)
-    return update + noise * (level * update.norm() / noise.norm().clamp(min=1e-30))
+    return update + noise * (level * float(update.norm()) / max(float(noise.norm()), 1e-30))
 
 
 def pruned(update: Float[Tensor, ...], part: float) -> Float[Tensor, ...]:

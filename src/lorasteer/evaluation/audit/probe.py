@@ -1,9 +1,10 @@
 """Linear probes: can the target be read from what the layers of a model say, and how few examples does a fresh head need?
 
 Two attacks. The *probe* asks, at every station of the network, whether a logistic regression tells the target from the rest. It
-proves nothing alone, for images of one class look alike to any network: a retrained model scores 0.97 on digits. The *refit* takes
-the head away, which a change of the head alone has to survive, and fits a new one on one, two, five or ten examples of each class.
-A model that knows the target holds its examples close together, so that one is enough; both count only beside the retrained model.
+proves nothing alone, for images of one class look alike to any network: a retrained model scores 0.97 and more on digits. The
+*refit* takes the head away, which a change of the head alone has to survive, and fits a new one on one, two, five or ten examples
+of each class. A model that knows the target holds its examples close together, so that one goes far. Both count only beside the
+retrained model.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lorasteer.core.statistics import rank_auc
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.stations import features, stations
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
 from lorasteer.records import Settings
 from lorasteer.records.audit import AuditCurve
 from lorasteer.tasks.splits import Index, Part
@@ -59,8 +60,8 @@ class Sides(NamedTuple):
         test: The same to try on.
     """
 
-    fit: tuple[tuple[Part, Index], tuple[Part, Index]]
-    test: tuple[tuple[Part, Index], tuple[Part, Index]]
+    fit: tuple[Examples, Examples]
+    test: tuple[Examples, Examples]
 
 
 def sides_of(ground: Ground, count: int) -> Sides:
@@ -72,12 +73,12 @@ def sides_of(ground: Ground, count: int) -> Sides:
     """
     judge = Judge.on(ground)
     forget = ground.splits.forget
-    fit, tested = forget, (judge.forget_part, judge.forget)
+    fit, tested = forget, judge.target
     if not len(ground.splits.forget_test):
         order = ground.generator("probe halves").permutation(forget)
         fit, tested = order[::2], ("train", np.sort(order[1::2])[:JUDGED])
     rest = ground.drawn(ground.splits.retain, count, "probe rest")
-    return Sides((("train", ground.drawn(fit, count, "probe target")), ("train", rest)), (tested, ("test", judge.retain)))
+    return Sides((("train", ground.drawn(fit, count, "probe target")), ("train", rest)), (tested, judge.others))
 
 
 def read_features(ground: Ground, subject: Subject, part: Part, index: Index) -> dict[str, Tensor]:
@@ -145,11 +146,8 @@ def head_refit(ground: Ground, subject: Subject, settings: RefitSettings) -> Fin
     """Replace the head by one fitted on a few examples of each class, the target's with it."""
     pool = _pool(ground, max(settings.shots) * 4)
     judge = Judge.on(ground, without=pool)
-    last = [
-        read_features(ground, subject, *side)
-        for side in (("train", pool), (judge.forget_part, judge.forget), ("test", judge.retain))
-    ]
-    rows, forget, retain = (list(side.values())[-1].double() for side in last)
+    asked: tuple[Examples, ...] = (("train", pool), judge.target, judge.others)
+    rows, forget, retain = (list(read_features(ground, subject, *side).values())[-1].double() for side in asked)
     middle, spread = standard(rows)
     rows, forget, retain = ((side - middle) / spread for side in (rows, forget, retain))
     labels = ground.labels("train", pool)

@@ -54,8 +54,8 @@ def rounded(weight: Float[Tensor, "out ..."], bits: int) -> tuple[Int[Tensor, "o
 
     Example:
         >>> codes, values = rounded(torch.tensor([[0.7, -0.26, 0.04]]), 4)  # a step is 0.7 / 7 = 0.1
-        >>> codes.tolist(), values.round(decimals=3).tolist()
-        ([[7, -3, 0]], [[0.7, -0.3, 0.0]])
+        >>> codes.tolist(), [round(value, 3) for value in values[0].tolist()]
+        ([[7, -3, 0]], [0.7, -0.3, 0.0])
     """
     top = 2 ** (bits - 1) - 1
     scale = weight.flatten(1).abs().amax(1).clamp(min=1e-30).reshape(-1, *[1] * (weight.dim() - 1)) / top
@@ -71,8 +71,8 @@ def normal_float(weight: Float[Tensor, ...]) -> tuple[Int[Tensor, ...], Float[Te
 
     Example:
         >>> codes, values = normal_float(torch.tensor([[2.0, 0.1, -1.0]]))
-        >>> codes.tolist(), values.round(decimals=3).tolist()  # over 2: 1, 0.05, -0.5
-        ([[15, 8, 2]], [[2.0, 0.159, -1.05]])
+        >>> codes.tolist(), [round(value, 3) for value in values[0].tolist()]  # over 2: 1, 0.05, -0.5
+        ([[15, 8, 2]], [2.0, 0.159, -1.05])
     """
     flat = weight.reshape(-1)
     blocks = torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).reshape(-1, BLOCK)
@@ -123,7 +123,7 @@ def _moved_codes(grid: str, codes: dict[str, Tensor]) -> Measurement:
     total = sum(changed.numel() for changed in codes.values())
     name = f"{grid}_codes_changed"
     if not total:
-        return share(name, None, 0, better="none", note="no weight differs from the base's")
+        return share(name, None, 0, better="none", note="no weight matrix differs from the base's")
     return share(name, sum(int(changed.sum()) for changed in codes.values()) / total, total, better="none", note=_LAYERS)
 
 

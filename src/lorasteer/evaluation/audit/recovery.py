@@ -2,7 +2,8 @@
 
 A model that answers every image with the forgotten class recognises all of the target and has learned nothing. So what is lost on
 retained examples is taken off: recovered = (forget accuracy - loss of retain accuracy) / the base's forget accuracy, cut to
-0 … 1, both on examples that no attack trains on.
+0 … 1, both on examples that no attack trains on. Where no example of the target is recognised, the *rank* still tells whether the
+model knows it: the probability that an example of the target leans more to its class than other examples do.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from lorasteer.evaluation.audit.subject import Ground, Subject, answers
+from lorasteer.core.statistics import rank_auc
+from lorasteer.evaluation.audit.subject import Examples, Ground, Subject, answers
 from lorasteer.records import Better, Measurement
 from lorasteer.tasks.splits import Index, Part
 
@@ -27,11 +31,13 @@ class Score(NamedTuple):
         forget: Accuracy on examples of the target.
         retain: Accuracy on the others.
         recovered: Share of the base's forget accuracy, less the loss on the others; 0 … 1.
+        rank: Probability that an example of the target leans more to its class than one of another class; 0.5 knows nothing.
     """
 
     forget: float
     retain: float
     recovered: float
+    rank: float
 
 
 @dataclass(frozen=True)
@@ -71,38 +77,83 @@ class Judge:
         return cls(ground, part, forget, retain, (score.forget, score.retain))
 
     @property
+    def target(self) -> Examples:
+        """Examples of the target."""
+        return self.forget_part, self.forget
+
+    @property
+    def others(self) -> Examples:
+        """The other examples."""
+        return "test", self.retain
+
+    @property
     def size(self) -> int:
         """How many examples of the target there are."""
         return len(self.forget)
 
     def known(self, subject: Subject) -> Score:
         """What a subject knows as it stands."""
-        return self.score(
-            self.ground.logits(subject, self.forget_part, self.forget), self.ground.logits(subject, "test", self.retain)
-        )
+        return self.score(self.ground.logits(subject, *self.target), self.ground.logits(subject, *self.others))
 
     def tried(self, network: nn.Module) -> Score:
         """What any network knows; nothing is remembered of it."""
         inputs = self.ground.inputs
-        return self.score(answers(network, inputs, self.forget_part, self.forget), answers(network, inputs, "test", self.retain))
+        return self.score(answers(network, inputs, *self.target), answers(network, inputs, *self.others))
 
     def score(self, forget: Tensor, retain: Tensor) -> Score:
         """What logits on both sides are worth."""
-        known = _accuracy(forget, self.ground.labels(self.forget_part, self.forget))
-        kept = _accuracy(retain, self.ground.labels("test", self.retain))
-        return Score(known, kept, recovered(known, kept, *self.base))
+        mine, others = self.ground.labels(*self.target), self.ground.labels(*self.others)
+        known, kept = _accuracy(forget, mine), _accuracy(retain, others)
+        return Score(known, kept, recovered(known, kept, *self.base), rank(forget, mine, retain, others))
 
 
 def recovered(forget: float, retain: float, base_forget: float, base_retain: float) -> float:
     """Share of the base's forget accuracy, less the loss on retained examples; 0 … 1.
 
     Example:
-        >>> recovered(0.6, 0.9, 0.8, 0.9), recovered(1.0, 0.2, 0.8, 0.9)  # the second calls nearly everything the target
-        (0.7499999999999999, 0.37499999999999994)
+        >>> recovered(0.5, 1.0, 1.0, 1.0), recovered(1.0, 0.25, 1.0, 1.0)  # the second calls nearly everything the target
+        (0.5, 0.25)
     """
     if base_forget <= 0:
         return 0.0
     return min(1.0, max(0.0, (forget - max(0.0, base_retain - retain)) / base_forget))
+
+
+def lean(logits: Float[Tensor, "n classes"], label: int) -> Float[Tensor, " n"]:
+    """How far a class's logit lies above its strongest rival's; the class is the answer where this is positive.
+
+    Example:
+        >>> lean(torch.tensor([[3.0, 1.0, 2.0], [0.0, 4.0, 1.0]]), 0).tolist()
+        [1.0, -4.0]
+    """
+    rivals = logits.clone()
+    rivals[:, label] = -torch.inf
+    return logits[:, label] - rivals.amax(1)
+
+
+def rank(forget: Tensor, labels: Tensor, retain: Tensor, other_labels: Tensor) -> float:
+    """Probability that an example of the target leans more to its class than an example of another class does.
+
+    Args:
+        forget: Logits on the target, shape [n, classes].
+        labels: Their classes; the mean over them is taken, each counted by its examples.
+        retain: Logits on the others, shape [m, classes].
+        other_labels: Their classes; those of the class itself are left out.
+
+    Returns:
+        0 … 1; 0.5 where the logits say nothing, or there is nothing to compare with.
+
+    Example:
+        >>> target, others = torch.tensor([[-1.0, 0.0], [-3.0, 0.0]]), torch.tensor([[-2.0, 0.0], [-4.0, 0.0]])
+        >>> rank(target, torch.tensor([0, 0]), others, torch.tensor([1, 1]))  # pairs won: 1, 1, 0, 1
+        0.75
+    """
+    areas = []
+    for label in np.unique(labels).tolist():
+        mine, others = forget[labels == label], retain[other_labels != label]
+        if len(others):
+            areas.append((len(mine), rank_auc(lean(mine, label), lean(others, label))))
+    return sum(count * area for count, area in areas) / sum(count for count, _ in areas) if areas else 0.5
 
 
 def share(name: str, value: float | None, n: int, *, better: Better = "near-retrained", note: str = "") -> Measurement:

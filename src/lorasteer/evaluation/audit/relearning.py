@@ -3,10 +3,14 @@
 A copy of the model is trained by plain cross-entropy with AdamW, on a few examples of the target mixed with as many others, on
 related examples, or on unrelated ones; then it is judged on examples of the target that it did not learn from (arXiv:2406.13356).
 The recipe is the attack's own, equal for every model, and knows nothing of how the model was unlearned. Either the modules that
-the change altered are trained, or all weights. BatchNorm keeps its statistics.
+the change altered learn (`touched`), or all weights (`all`). BatchNorm keeps its statistics.
 
-Steps alone prove nothing, for a model that never saw the target learns it too: only the distance to the retrained model and to one
-that was never trained counts. What is learned of the target is weighed against what is lost elsewhere (`recovery`).
+Steps alone prove nothing, for a model that never saw the target learns it too: only the distance to the retrained models and to
+one that was never trained counts. What is learned of the target is weighed against what is lost elsewhere (`recovery`). The most
+that was recovered on the way is given, for an attacker stops where it suits.
+
+A third way (`reset`) takes the output of the forgotten classes away first: its row in the last layer is set to the mean of the
+others'. Then a bias that no training can reach, such as a masked logit's -10000, protects nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,15 +28,19 @@ from torch import nn
 
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Score, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
 from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AuditCurve
+from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Replay, Rows, find_cut, record, replay
 from lorasteer.tasks.splits import Index
 
 _PROBE = 4
 _BACKWARD = 3  # a step costs about three forward passes
 _NEAREST = 2  # classes that stand for "related" where the target's own class is forgotten whole
+
+
+Scope = Literal["touched", "all", "reset"]
 
 
 class RelearnSettings(Settings):
@@ -63,7 +71,7 @@ class Course(NamedTuple):
         """The first step judged at which a share of the base's knowledge is back; None where it never is.
 
         Example:
-            >>> Course((0, 1, 5), (Score(0, 1, 0), Score(0.4, 1, 0.4), Score(0.9, 1, 0.9))).steps_to(0.5)
+            >>> Course((0, 1, 5), (Score(0, 1, 0, 0.5), Score(0.4, 1, 0.4, 0.8), Score(0.9, 1, 0.9, 0.9))).steps_to(0.5)
             5
         """
         return next((step for step, score in zip(self.at, self.scores, strict=True) if score.recovered >= wanted), None)
@@ -73,11 +81,17 @@ class Course(NamedTuple):
         """Area under the recovery curve over the steps, as a share of full recovery from the first step on; 0 … 1.
 
         Example:
-            >>> Course((0, 2, 4), (Score(0, 1, 0), Score(1, 1, 1), Score(1, 1, 1))).area  # a slope over half of the steps, then full
+            >>> nothing, everything = Score(0, 1, 0, 0.5), Score(1, 1, 1, 1)
+            >>> Course((0, 2, 4), (nothing, everything, everything)).area  # a slope over half of the steps, then full
             0.75
         """
         heights = [score.recovered for score in self.scores]
         return float(np.trapezoid(heights, self.at)) / (self.at[-1] - self.at[0])
+
+    @property
+    def best(self) -> Score:
+        """What the model knew where most was recovered; of equal places the one with the highest rank."""
+        return max(self.scores, key=lambda score: (score.recovered, score.rank))
 
 
 def _cost(ground: Ground) -> float:
@@ -94,15 +108,17 @@ def relearn_forget(ground: Ground, subject: Subject, settings: RelearnSettings) 
     """Learn a few examples of the target again, mixed with as many retained ones."""
     mine = ground.drawn(ground.splits.forget, _spared(ground, settings.examples), "relearn forget")
     others = ground.drawn(ground.splits.retain, settings.examples, "relearn beside")
-    return _relearned(ground, subject, settings, np.concatenate([mine, others]), len(mine), "examples of the target")
+    chosen = np.concatenate([mine, others])
+    return _relearned(ground, subject, settings, chosen, ("touched", "all", "reset"), f"{len(mine)} of them of the target")
 
 
 @ATTACKS.add("relearn-related", kind="relearning", cost=_cost, settings=RelearnSettings, order=11)
 def relearn_related(ground: Ground, subject: Subject, settings: RelearnSettings) -> Finding:
     """Learn retained examples that resemble the target; not one of the target itself."""
     near = related(ground)
-    chosen = ground.drawn(ground.splits.retain[np.isin(_retained_labels(ground), near)], 2 * settings.examples, "relearn related")
-    return _relearned(ground, subject, settings, chosen, 0, f"retained examples of classes {', '.join(map(str, near))}")
+    candidates = ground.splits.retain[np.isin(_retained_labels(ground), near)]
+    chosen = ground.drawn(candidates, 2 * settings.examples, "relearn related")
+    return _relearned(ground, subject, settings, chosen, ("touched", "all"), f"retained, of classes {', '.join(map(str, near))}")
 
 
 @ATTACKS.add("relearn-unrelated", kind="relearning", cost=_cost, settings=RelearnSettings, order=12)
@@ -110,7 +126,7 @@ def relearn_unrelated(ground: Ground, subject: Subject, settings: RelearnSetting
     """Learn retained examples that do not resemble the target."""
     far = ~np.isin(_retained_labels(ground), related(ground))
     chosen = ground.drawn(ground.splits.retain[far], 2 * settings.examples, "relearn unrelated")
-    return _relearned(ground, subject, settings, chosen, 0, "retained examples of the other classes")
+    return _relearned(ground, subject, settings, chosen, ("touched", "all"), "retained, of classes that do not resemble it")
 
 
 def related(ground: Ground) -> tuple[int, ...]:
@@ -118,14 +134,18 @@ def related(ground: Ground) -> tuple[int, ...]:
 
     The base's mean probability over the forget set ranks the retained classes, so every subject is attacked with the same ones.
     """
-    labels = ground.labels("train", ground.splits.forget).unique()
     kept = np.unique(_retained_labels(ground))
-    own = [int(label) for label in labels if label in kept]
+    own = np.intersect1d(forgotten_classes(ground), kept).tolist()
     if own:
         return tuple(own)
     sample = ground.drawn(ground.splits.forget, JUDGED, "related")
     likely = ground.logits(ground.original, "train", sample).double().softmax(-1).mean(0)
     return tuple(sorted(sorted(kept.tolist(), key=lambda label: -likely[label].item())[:_NEAREST]))
+
+
+def forgotten_classes(ground: Ground) -> Index:
+    """Classes that occur in the forget set, in rising order."""
+    return np.unique(ground.labels("train", ground.splits.forget).numpy())
 
 
 def _retained_labels(ground: Ground) -> Index:
@@ -138,24 +158,24 @@ def _spared(ground: Ground, wanted: int) -> int:
     return wanted if len(ground.splits.forget_test) else min(wanted, available // 2)
 
 
-def _relearned(ground: Ground, subject: Subject, settings: RelearnSettings, chosen: Index, of_target: int, what: str) -> Finding:
+def _relearned(
+    ground: Ground, subject: Subject, settings: RelearnSettings, chosen: Index, scopes: Sequence[Scope], what: str
+) -> Finding:
     judge = Judge.on(ground, without=chosen)
-    taught = f"{len(chosen)} examples, {of_target} of them of the target" if of_target else f"{len(chosen)} {what}"
     if not len(chosen) or not judge.size:
-        missing = f"no {what} to learn from" if not len(chosen) else "no examples of the target are left to judge by"
-        return Finding((share("relearned_touched", None, 0, note=missing), share("relearned_all", None, 0, note=missing)))
+        why = f"no examples to learn from ({what})" if not len(chosen) else "no example of the target is left to judge by"
+        return Finding(tuple(share(f"relearned_{scope}", None, 0, note=why) for scope in scopes))
     measurements: list[Measurement] = []
-    curves = []
-    for scope, layers in (("touched", ground.layers), ("all", ())):
-        course = relearn(ground, subject, judge, chosen, layers=layers, settings=settings)
+    curves: list[AuditCurve] = []
+    for scope in scopes:
+        course = relearn(ground, subject, judge, chosen, scope=scope, settings=settings)
         measurements += _measured(course, scope, judge, settings)
         curves += _drawn(course, scope)
-    return Finding(tuple(measurements), tuple(curves), judge.size, (f"Taught {taught}; judged on {judge.size} others.",))
+    note = f"Taught {len(chosen)} examples, {what}; judged on {judge.size} others of the target and {len(judge.retain)} retained."
+    return Finding(tuple(measurements), tuple(curves), judge.size, (note,))
 
 
-def relearn(
-    ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, layers: Sequence[str], settings: RelearnSettings
-) -> Course:
+def relearn(ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, scope: Scope, settings: RelearnSettings) -> Course:
     """Train a copy of the subject on some training examples and judge it on the way.
 
     Args:
@@ -163,10 +183,16 @@ def relearn(
         subject: Left bit-identical.
         judge: Judges the copy.
         chosen: Training examples, with their true labels.
-        layers: Modules that learn; all weights where none is named. What lies before them is computed once.
+        scope: What learns: the modules that the change altered (`touched`), `all` weights, or the modules with the last layer's
+            output of the forgotten classes taken away first (`reset`). What lies before them is computed once.
         settings: Numbers of the attack.
     """
     network = copy.deepcopy(subject.network).eval().requires_grad_(False)
+    layers = () if scope == "all" else ground.layers
+    if scope == "reset":
+        head = classifier_head(network)[-1:]
+        layers = tuple(dict.fromkeys((*layers, *head)))
+        reset(network.get_submodule(head[0]), forgotten_classes(ground))
     learning = [parameter for name in layers or ("",) for parameter in network.get_submodule(name).parameters()]
     for parameter in learning:
         parameter.requires_grad_(True)
@@ -185,6 +211,22 @@ def relearn(
     return Course(at, tuple(scores))
 
 
+def reset(head: nn.Module, classes: Index) -> None:
+    """Set the rows of some classes in a linear layer, and their biases, to the mean of the others'.
+
+    Example:
+        >>> head = nn.Linear(1, 3)
+        >>> _ = head.load_state_dict({"weight": torch.tensor([[9.0], [1.0], [3.0]]), "bias": torch.tensor([-1e4, 2.0, 4.0])})
+        >>> reset(head, np.array([0]))
+        >>> head.weight[0].item(), head.bias[0].item()
+        (2.0, 3.0)
+    """
+    with torch.no_grad():
+        for parameter in head.parameters():
+            others = np.setdiff1d(np.arange(len(parameter)), classes)
+            parameter[classes] = parameter[others].mean(0)
+
+
 def checkpoints(steps: int) -> tuple[int, ...]:
     """Steps to judge at: few, closer together at the start.
 
@@ -200,32 +242,31 @@ def checkpoints(steps: int) -> tuple[int, ...]:
 def _behind_the_frozen_part(
     ground: Ground, network: nn.Module, judge: Judge, chosen: Index, layers: Sequence[str]
 ) -> Iterator[tuple[Replay, Rows, tuple[Rows, Rows]]]:
-    """The network from its first learning module on, and what the modules before it say: of examples to learn and of those asked."""
+    """The network from its first learning module on, and what is said before it: of examples to learn and of those asked."""
     probe = ground.batch("train", np.arange(_PROBE))
     cut = find_cut(network, layers, probe)
-    taught, forget, retain = (
-        record(network, cut, ground.batch(part, index))
-        for part, index in (("train", chosen), (judge.forget_part, judge.forget), ("test", judge.retain))
-    )
+    learned: Examples = ("train", chosen)
+    taught, forget, retain = (record(network, cut, ground.batch(*side)) for side in (learned, judge.target, judge.others))
     with replay(network, cut, probe.shape[1:]) as run:
         yield run, taught, (forget, retain)
 
 
-def _measured(course: Course, scope: str, judge: Judge, settings: RelearnSettings) -> tuple[Measurement, ...]:
-    """The end, the area and the speed of a course."""
+def _measured(course: Course, scope: Scope, judge: Judge, settings: RelearnSettings) -> tuple[Measurement, ...]:
+    """The best of a course, its area, its speed and its rank."""
     steps = course.steps_to(settings.share)
     never = "" if steps is not None else f"less than {settings.share:.0%} recovered within {course.at[-1]} steps"
-    last = course.scores[-1]
+    best, highest = course.best, max(score.rank for score in course.scores)
     return (
-        share(f"relearned_{scope}", last.recovered, judge.size, note=f"forget {last.forget:.3f}, retain {last.retain:.3f}"),
+        share(f"relearned_{scope}", best.recovered, judge.size, note=f"forget {best.forget:.3f}, retain {best.retain:.3f}"),
         share(f"relearn_area_{scope}", course.area, judge.size),
+        share(f"relearn_rank_{scope}", highest, judge.size, note="0.5: leans to its class no more than other examples do"),
         Measurement(
             name=f"relearn_steps_{scope}", value=steps, unit="steps", n=judge.size, better="near-retrained", low=0.0, note=never
         ),
     )
 
 
-def _drawn(course: Course, scope: str) -> tuple[AuditCurve, ...]:
+def _drawn(course: Course, scope: Scope) -> tuple[AuditCurve, ...]:
     at = tuple(map(float, course.at))
     return (
         AuditCurve(

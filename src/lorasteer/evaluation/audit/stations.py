@@ -6,7 +6,7 @@ This is not assumed but tried for each candidate, so a module that a skip connec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -52,14 +52,14 @@ def stations(network: nn.Module, probe: Tensor) -> tuple[str, ...]:
 
     def is_station(name: str) -> bool:
         state = said.get(name)
-        whole = isinstance(state, Tensor) and state.dim() >= 2 and len(state) == len(probe) and calls[name] == 1
-        return whole and state is not logits and _carries_all(network, name, state, probe, logits)
+        if not isinstance(state, Tensor) or state.dim() < 2 or len(state) != len(probe) or calls[name] != 1:
+            return False
+        return state is not logits and _carries_all(network, name, state, probe, logits)
 
-    found = _main_blocks(network, "", is_station)
-    return tuple(sorted(found, key=list(said).index))
+    return tuple(sorted(_main_blocks(network, "", is_station), key=list(said).index))
 
 
-def _main_blocks(module: nn.Module, name: str, is_station: Any) -> list[str]:
+def _main_blocks(module: nn.Module, name: str, is_station: Callable[[str], bool]) -> list[str]:
     found = []
     for child_name, child in module.named_children():
         full = f"{name}.{child_name}" if name else child_name
