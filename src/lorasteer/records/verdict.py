@@ -30,7 +30,9 @@ class Clue(Record):
     """Upper end of that band."""
     n: Annotated[int, Field(ge=0)]
     """Examples that the value rests on."""
-    found: Literal["inside", "above", "below"]
+    base: float | None = None
+    """What the base shows; None where it was not measured."""
+    found: Literal["inside", "towards the base", "away from the base"]
     """Where the value lies."""
     unit: str = ""
     """Its unit."""

@@ -1,0 +1,292 @@
+"""An audit: a change, its base, retrained models and one that never was trained, all attacked alike, and the verdict on them.
+
+Each result is kept in the cache folder under the digest of all that it depends on, the program's own source among it. So an audit
+that was killed goes on where it was, one that was done costs nothing, and a number that no longer holds is never found.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+import lorasteer
+from lorasteer.changes import Change
+from lorasteer.errors import Interrupted, PlanError
+from lorasteer.evaluation.audit import ATTACKS, Ground, Subject, attacks_of, missing, run_attack
+from lorasteer.evaluation.audit.verdict import give_verdict
+from lorasteer.records import AuditRecord, AuditSubject, Settings, Verdict
+from lorasteer.records.audit import AttackResult
+from lorasteer.records.verdict import Role
+from lorasteer.session.workbench import Workbench
+from lorasteer.steer.translate import Translation
+from lorasteer.store import machine, versions
+from lorasteer.tasks.base import Base
+from lorasteer.tasks.tensors import write_text
+
+BASE, NEVER = "base", "never trained"
+SOURCES = ("core", "evaluation", "tasks", "changes")
+"""Rooms whose source decides about the numbers."""
+
+
+class Step(NamedTuple):
+    """One attack on one model, done.
+
+    Args:
+        number: Which one, counted from 1.
+        of: How many there are.
+        attack: Name of the attack.
+        subject: Name of the model.
+        seconds: What it took; 0 where the result was remembered.
+        left: Estimated seconds for the rest.
+    """
+
+    number: int
+    of: int
+    attack: str
+    subject: str
+    seconds: float
+    left: float
+
+
+class Estimate(NamedTuple):
+    """What an audit will cost, before it begins.
+
+    Args:
+        attacks: How many attacks on how many models there are.
+        remembered: How many of them are done already.
+        seconds: Estimated time for the others.
+    """
+
+    attacks: int
+    remembered: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model that takes part.
+
+    Args:
+        role: What it is there for.
+        subject: The model.
+        note: How it came about, where that is not plain.
+    """
+
+    role: Role
+    subject: Subject
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """An audit that is ready to be run.
+
+    Args:
+        ground: What every attack gets.
+        members: Models that take part: the one under test first, where there is one.
+        suite: Which attacks.
+        wording: Target in words.
+        folder: Where results are remembered; None remembers nothing.
+        settings: Settings of attacks by name, where they are not the attacks' own.
+    """
+
+    ground: Ground
+    members: tuple[Member, ...]
+    suite: str
+    wording: str
+    folder: Path | None = None
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+
+    def units(self) -> list[tuple[str, Subject]]:
+        """Every attack on every model that it can be run on, in the order of the work: one attack on all of them, then the next."""
+        return [
+            (entry.name, member.subject)
+            for entry in attacks_of(self.suite)
+            for member in self.members
+            if not missing(entry, self.ground, member.subject)
+        ]
+
+    def skipped(self) -> dict[str, str]:
+        """Attacks that cannot be run on the model under test, or on any where there is none, with what they lack."""
+        subject = self.members[0].subject
+        lacking = {entry.name: missing(entry, self.ground, subject) for entry in attacks_of(self.suite)}
+        return {name: f"needs {what}" for name, what in lacking.items() if what}
+
+    def estimate(self) -> Estimate:
+        """What it will cost; nothing is run but a timed forward pass."""
+        units = self.units()
+        rest = [name for name, subject in units if self.remembered(name, subject) is None]
+        return Estimate(len(units), len(units) - len(rest), sum(ATTACKS[name]["cost"](self.ground) for name in rest))
+
+    def run(self, told: Callable[[Step], object] = lambda step: None) -> AuditRecord:
+        """Do what is not remembered, and give the verdicts.
+
+        Args:
+            told: Told of each attack on each model; a true answer stops the audit.
+
+        Raises:
+            Interrupted: A person stopped it; what is done is remembered where there is a folder.
+        """
+        results = tuple(self._results(told))
+        return AuditRecord(
+            suite=self.suite, wording=self.wording, base=self.ground.base.digest, splits=self.ground.splits.digest,
+            subjects=tuple(_described(member) for member in self.members), results=results, verdicts=self.verdicts(results),
+            skipped=self.skipped(), seed=self.ground.seed, seconds=round(sum(result.seconds for result in results), 3),
+            versions=versions(), machine={**machine(), "threads": torch.get_num_threads()},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )  # fmt: skip
+
+    def _results(self, told: Callable[[Step], object]) -> Iterator[AttackResult]:
+        units, left = self.units(), self.estimate().seconds
+        for number, (name, subject) in enumerate(units, 1):
+            result, seconds = self.remembered(name, subject), 0.0
+            try:
+                if result is None:
+                    began = time.perf_counter()
+                    result = run_attack(name, self.ground, subject, self.settings.get(name))
+                    self._remember(result, subject)
+                    seconds = time.perf_counter() - began
+                    left -= ATTACKS[name]["cost"](self.ground)
+                stopped = told(Step(number, len(units), name, subject.name, seconds, max(0.0, left)))
+            except KeyboardInterrupt:
+                raise Interrupted(self._stopped(number - 1, len(units))) from None
+            yield result
+            if stopped and number < len(units):
+                raise Interrupted(self._stopped(number, len(units)))
+
+    def _stopped(self, done: int, total: int) -> str:
+        kept = "they are kept, and the same command goes on from there" if self.folder else "without a cache folder none is kept"
+        return f"stopped after {done} of {total} attacks; {kept}."
+
+    def verdicts(self, results: Sequence[AttackResult]) -> tuple[Verdict, ...]:
+        """The verdict on each model but the one that was never trained."""
+        retrained = [member.subject.name for member in self.members if member.role == "retrained"]
+        judged = [member.subject.name for member in self.members if member.role != "never-trained"]
+        return tuple(give_verdict(results, name, base=BASE, retrained=retrained) for name in judged)
+
+    def remembered(self, name: str, subject: Subject) -> AttackResult | None:
+        """What the attack found on this very model under these very circumstances before; None where it was not run."""
+        path = self._path(name, subject)
+        if path is None or not path.is_file():
+            return None
+        with suppress(PlanError, OSError, UnicodeDecodeError):  # a file that cannot be read is as good as none
+            return AttackResult.from_json(path.read_text(encoding="utf-8")).model_copy(update={"subject": subject.name})
+        return None
+
+    def _remember(self, result: AttackResult, subject: Subject) -> None:
+        path = self._path(result.attack, subject)
+        if path is not None:
+            write_text(path, result.to_json())
+
+    def _path(self, name: str, subject: Subject) -> Path | None:
+        return self.folder / f"{self.key(name, subject)}.json" if self.folder else None
+
+    def key(self, name: str, subject: Subject) -> str:
+        """sha256 of all that a result depends on."""
+        ground, settings = self.ground, self.settings.get(name) or ATTACKS[name]["settings"]()
+        facts = {
+            "attack": name, "settings": settings.model_dump(mode="json"), "seed": ground.seed, "subject": subject.digest,
+            "strength": subject.change.record.strength if subject.change else None, "base": ground.base.digest,
+            "inputs": ground.inputs.digest, "splits": ground.splits.digest, "touched": ground.touched,
+            "retrained": [other.digest for other in ground.retrained], "controls": [other.digest for other in ground.controls],
+            "weights": None if ground.weights is None else ground.weights.tolist(), "source": source(name),
+            "threads": torch.get_num_threads(), "versions": versions(),
+        }  # fmt: skip
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def prepare(
+    bench: Workbench, translation: Translation, change: Change | None, *, suite: str = "quick", name: str | None = None,
+    retrained: Sequence[Base] = (), seed: int = 0, settings: Mapping[str, Settings] | None = None,
+) -> Audit:  # fmt: skip
+    """An audit, ready to be estimated and run.
+
+    Args:
+        bench: Base and data.
+        translation: The request with its splits.
+        change: What is under test; None audits base and retrained models alone.
+        suite: `quick` or `full`.
+        name: What the model under test is called; its method when left out.
+        retrained: Models trained without the forget set. Without any, the strongest verdicts are withheld.
+        seed: Seed of everything random.
+        settings: Settings of attacks by name, where they are not the attacks' own.
+
+    Raises:
+        PlanError: There is no such suite.
+        WeightsError: The change was made for another base.
+    """
+    gold = tuple(Subject.of_base(f"retrained (seed {model.record.seed})", model) for model in retrained)
+    never = Subject.of_network(NEVER, never_trained(bench.base, seed))
+    ground = Ground(
+        bench.base, bench.inputs, translation.splits, len(bench.base.record.classes), gold, (never,),
+        change.layers if change else (), _weights(translation), seed,
+    )  # fmt: skip
+    tested = [Member("unlearned", Subject.of_change(name or _called(change), bench.base, change))] if change else []
+    controls = [
+        Member("base", ground.original),
+        *(Member("retrained", one) for one in gold),
+        Member("never-trained", never, _NEVER),
+    ]
+    attacks_of(suite)
+    folder = bench.cache / "audits" if bench.cache else None
+    return Audit(ground, (*tested, *controls), suite, translation.wording, folder, settings or {})
+
+
+_NEVER = "the base's network with fresh random weights"
+
+
+def _called(change: Change) -> str:
+    return change.record.plan.method if change.record.plan else change.record.kind
+
+
+def _weights(translation: Translation) -> torch.Tensor | None:
+    weights = translation.plan.weights
+    return None if weights is None else torch.tensor(weights)
+
+
+def _described(member: Member) -> AuditSubject:
+    return AuditSubject(name=member.subject.name, role=member.role, model=member.subject.digest, note=member.note)
+
+
+def never_trained(base: Base, seed: int) -> nn.Module:
+    """The base's network with fresh random weights: what an attack finds in it is the attack's own doing."""
+    network = copy.deepcopy(base.model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in network.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+    return network
+
+
+@cache
+def source(attack: str) -> str:
+    """sha256 of the program's own source that decides about an attack's numbers."""
+    root = Path(inspect.getfile(lorasteer)).parent
+    files = [path for room in SOURCES for path in sorted((root / room).rglob("*.py"))]
+    own = Path(inspect.getfile(ATTACKS[attack].factory))
+    total = hashlib.sha256()
+    for path in (*files, *(() if own.is_relative_to(root) else (own,))):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def with_change(audit: Audit, change: Change, name: str) -> Audit:
+    """The same audit of another change, with the same controls."""
+    ground = replace(audit.ground, touched=change.layers)
+    tested = Member("unlearned", Subject.of_change(name, ground.base, change))
+    return replace(audit, ground=ground, members=(tested, *(m for m in audit.members if m.role != "unlearned")))
