@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from statistics import NormalDist
 from typing import NamedTuple
@@ -47,6 +48,7 @@ def clopper_pearson(hits: int, n: int, *, level: float = 0.95) -> Rate:
     return Rate(hits / n, low, high, hits, n)
 
 
+@functools.lru_cache(maxsize=4096)
 def _share_at(hits: int, n: int, chance: float) -> float:
     """The share at which at least `hits` of `n` have this chance; it rises with the share, so halving finds it."""
     counts = torch.arange(hits, n + 1, dtype=torch.float64)

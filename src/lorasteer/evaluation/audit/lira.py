@@ -58,7 +58,7 @@ def _unlearning_cost(ground: Ground) -> float:
     return 2 * training_cost(ground)
 
 
-@ATTACKS.add("lira", kind="membership", cost=training_cost, settings=LiraSettings, order=50)
+@ATTACKS.add("lira", kind="membership", cost=training_cost, shared="shadow models", settings=LiraSettings, order=50)
 def lira(ground: Ground, subject: Subject, settings: LiraSettings) -> Finding:
     """Likelihood ratio of a forget example's confidence, from shadow models with and without it."""
     problem = too_few(pool_of(ground, settings))
@@ -137,15 +137,20 @@ def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSett
     sides = torch.cat([forgotten, clean.confidence])
     knew = torch.cat([shadows.inside[:count], torch.zeros_like(clean.inside)])
     never = torch.cat([torch.zeros_like(shadows.inside[:count]), torch.ones_like(clean.inside)])
-    score = likelihood_ratio(said, sides, knew, outside=never)
-    scores = parted(score, shadows.pool)
-    recognised = clopper_pearson(int((scores.members > 0).sum()), len(scores.members))
-    note = "confidence fits models that unlearned the example better than models that never saw it"
+    scores = parted(likelihood_ratio(said, sides, knew, outside=never), shadows.pool)
+    found = [*measured("ulira", scores), _recognised("ulira_recognised", scores)]
+    asked = confidence_of(ground, ground.reference, shadows) if ground.retrained else None
+    if asked is not None:
+        reference = parted(likelihood_ratio(asked, sides, knew, outside=never), shadows.pool)
+        found.append(_recognised("ulira_recognised_retrained", reference))
     words = f"{count} shadow models unlearned all candidates they had been trained on, {len(clean)} never saw a candidate."
-    return Finding(
-        (*measured("ulira", scores), rated("ulira_recognised", recognised, note=note)),
-        curves(f"U-LiRA, {subject.name}", scores), len(scores.members), (shadows.words, words),
-    )  # fmt: skip
+    return Finding(tuple(found), curves(f"U-LiRA, {subject.name}", scores), len(scores.members), (shadows.words, words))
+
+
+def _recognised(name: str, scores: Scores) -> Measurement:
+    """Share of forget examples whose likelihood ratio speaks for having been unlearned."""
+    rate = clopper_pearson(int((scores.members > 0).sum()), len(scores.members))
+    return rated(name, rate, note="confidence fits models that unlearned the example better than models that never saw it")
 
 
 def _unlearned(ground: Ground, subject: Subject, shadows: Shadows, number: int) -> Tensor:

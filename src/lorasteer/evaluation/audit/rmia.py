@@ -30,7 +30,7 @@ class RelativeSettings(ShadowSettings):
     """The number a of the offline form, which uses only shadow models that never saw the example; None uses both sides."""
 
 
-@ATTACKS.add("rmia", kind="membership", cost=training_cost, settings=RelativeSettings, order=52)
+@ATTACKS.add("rmia", kind="membership", cost=training_cost, shared="shadow models", settings=RelativeSettings, order=52)
 def rmia(ground: Ground, subject: Subject, settings: RelativeSettings) -> Finding:
     """Likelihood of a forget example relative to an average model and to examples never trained on."""
     problem = too_few(pool_of(ground, settings))
