@@ -48,15 +48,19 @@ def train_heads(
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
     with torch.enable_grad():
         for _ in range(epochs):
-            for chosen in torch.randperm(len(features), generator=generator).split(batch_size):
+            order = torch.randperm(len(features), generator=generator)
+            for start in range(0, len(order), batch_size):
+                chosen = order[start : start + batch_size]
                 said = torch.addmm(bias, scaled[chosen], weight).view(len(chosen) * count, classes)
-                truth = labels[chosen].repeat_interleave(count)
-                losses = F.cross_entropy(said, truth, reduction="none").view(len(chosen), count)
-                counted = weights_of[chosen]
-                loss = ((losses * counted).sum(0) / counted.sum(0).clamp(min=1)).sum()
                 optimizer.zero_grad()
-                torch.autograd.backward(loss)
+                torch.autograd.backward(_own_losses(said, labels[chosen], weights_of[chosen]))
                 optimizer.step()
                 decay.step()
     shaped = weight.detach().view(width, count, classes).permute(1, 2, 0) / scale
     return shaped.contiguous(), bias.detach().view(count, classes).contiguous()
+
+
+def _own_losses(said: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
+    """Sum over classifiers of the mean loss on those examples of a batch that each learns from."""
+    losses = F.cross_entropy(said, labels.repeat_interleave(counted.shape[1]), reduction="none").view_as(counted)
+    return ((losses * counted).sum(0) / counted.sum(0).clamp(min=1)).sum()

@@ -133,10 +133,10 @@ def _matched(ground: Ground) -> tuple[Index, tuple[Piece, ...]]:
     the target too; without test examples of the target, the held-out and test examples of the forgotten classes.
     """
     splits, held = ground.splits, ground.splits.validation
-    mine = ground.labels("train", splits.forget).unique()
+    mine = np.unique(ground.labels("train", splits.forget).numpy())
 
     def of_mine(part: Part, index: Index) -> Index:
-        return index[torch.isin(ground.labels(part, index), mine).numpy()]
+        return index[np.flatnonzero(np.isin(ground.labels(part, index).numpy(), mine))]
 
     held_out = of_mine(held.part, held.index)
     if len(splits.forget_test):
@@ -145,5 +145,6 @@ def _matched(ground: Ground) -> tuple[Index, tuple[Piece, ...]]:
     else:
         unseen = ((held.part, held_out), ("test", of_mine("test", splits.retain_test)))
     unseen = tuple((part, index) for part, index in unseen if len(index))
-    theirs = torch.cat([ground.labels(part, index) for part, index in unseen]) if unseen else torch.empty(0, dtype=torch.int64)
-    return splits.forget[torch.isin(ground.labels("train", splits.forget), theirs).numpy()], unseen
+    theirs = [ground.labels(part, index).numpy() for part, index in unseen]
+    known = np.isin(ground.labels("train", splits.forget).numpy(), np.concatenate(theirs) if theirs else [])
+    return splits.forget[np.flatnonzero(known)], unseen

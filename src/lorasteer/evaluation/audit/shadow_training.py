@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
-from lorasteer.errors import PlanError
+from lorasteer.errors import PlanError, TrainingDiverged
 from lorasteer.evaluation.audit.heads import train_heads
 from lorasteer.evaluation.audit.pool import Pool
+from lorasteer.tasks.activations import FORWARD
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Cut, Rows, find_cut, record, replay
@@ -144,11 +145,13 @@ class Networks:
                 return F.cross_entropy(run(batch[0]).float(), batch[1])
 
             batches = _RowBatches(self._rows, task.labels, chosen, task.recipe.batch_size)
-            fit(network, batches, loss, task.recipe, seed=task.seed + number)
+            report = fit(network, batches, loss, task.recipe, seed=task.seed + number)
+            if report.reason == "diverged":
+                raise TrainingDiverged(report.steps, report.kept_step)
             network.eval()
             with torch.no_grad():
-                blocks = torch.arange(task.pool.candidates).split(_HEAD_BATCH)
-                said = torch.cat([run([row[places] for row in self._rows]).float() for places in blocks])
+                judged = [row[: task.pool.candidates] for row in self._rows]
+                said = torch.cat([run(part).float() for part in _portions(judged)])
         return {LOGITS: said, **_learned(network, self._new)}
 
 
@@ -185,6 +188,12 @@ def is_new_by_itself(model: nn.Module) -> bool:
     """Whether every module with parameters can draw them anew, so that the model can be trained from the start."""
     owners = (module for module in model.modules() if any(True for _ in module.parameters(recurse=False)))
     return all(hasattr(module, "reset_parameters") for module in owners)
+
+
+def _portions(rows: Rows) -> Iterator[Rows]:
+    """As many rows at a time as go through a model together."""
+    for start in range(0, len(rows[0]), FORWARD):
+        yield [row[start : start + FORWARD] for row in rows]
 
 
 def _learned(network: nn.Module, modules: Sequence[str]) -> Tensors:
