@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lorasteer.cli.audit import audit
 from lorasteer.cli.bench import bench
 from lorasteer.cli.certificate import certificate
 from lorasteer.cli.demo import demo
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts in a third of the time
     pretty_exceptions_enable=False,  # a bug shows Python's own traceback
 )
-_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, web, evaluate, methods)
+_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, web, evaluate, audit, methods)
 _AFTER_RUNS: tuple[Callable[..., None], ...] = (export, bench)
 for command in _BEFORE_RUNS:
     app.command(help=help_of(command))(command)

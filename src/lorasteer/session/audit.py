@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -26,18 +27,28 @@ import lorasteer
 from lorasteer.changes import Change
 from lorasteer.errors import Interrupted, PlanError
 from lorasteer.evaluation.audit import ATTACKS, Ground, Subject, attacks_of, missing, run_attack
+from lorasteer.evaluation.audit.probe import read_features
 from lorasteer.evaluation.audit.verdict import give_verdict
+from lorasteer.export.audit_report import Picture
+from lorasteer.methods import unlearn
+from lorasteer.projection.basis import Basis
 from lorasteer.records import AuditRecord, AuditSubject, Settings, Verdict
 from lorasteer.records.audit import AttackResult
 from lorasteer.records.verdict import Role
 from lorasteer.session.workbench import Workbench
 from lorasteer.steer.translate import Translation
 from lorasteer.store import machine, versions
+from lorasteer.tasks.activations import Inputs, Memory
 from lorasteer.tasks.base import Base
+from lorasteer.tasks.material import Material
+from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.tensors import write_text
+from lorasteer.tasks.training import Observer
 
 BASE, NEVER = "base", "never trained"
-SOURCES = ("core", "evaluation", "tasks", "changes")
+SHOWN_TARGET, SHOWN_OTHERS = 120, 280
+"""Examples that a picture shows at most."""
+SOURCES = ("core", "tasks", "changes", "methods", "evaluation")
 """Rooms whose source decides about the numbers."""
 
 
@@ -111,7 +122,7 @@ class Audit:
     settings: Mapping[str, Settings] = field(default_factory=dict)
 
     def units(self) -> list[tuple[str, Subject]]:
-        """Every attack on every model that it can be run on, in the order of the work: one attack on all of them, then the next."""
+        """Every attack on every model that it can be run on, in the order of the work: one attack on all, then the next."""
         return [
             (entry.name, member.subject)
             for entry in attacks_of(self.suite)
@@ -129,7 +140,15 @@ class Audit:
         """What it will cost; nothing is run but a timed forward pass."""
         units = self.units()
         rest = [name for name, subject in units if self.remembered(name, subject) is None]
-        return Estimate(len(units), len(units) - len(rest), sum(ATTACKS[name]["cost"](self.ground) for name in rest))
+        return Estimate(len(units), len(units) - len(rest), sum(self._costs(rest)))
+
+    def _costs(self, names: Sequence[str]) -> Iterator[float]:
+        """Estimated seconds of attacks, one after another; what several share is made with the first of them."""
+        made: set[str] = set()
+        for name in names:
+            shared = ATTACKS[name]["shared"]
+            yield 0.0 if shared in made else ATTACKS[name]["cost"](self.ground)
+            made |= {shared} if shared else set()
 
     def run(self, told: Callable[[Step], object] = lambda step: None) -> AuditRecord:
         """Do what is not remembered, and give the verdicts.
@@ -150,7 +169,9 @@ class Audit:
         )  # fmt: skip
 
     def _results(self, told: Callable[[Step], object]) -> Iterator[AttackResult]:
-        units, left = self.units(), self.estimate().seconds
+        units = self.units()
+        rest = [name for name, subject in units if self.remembered(name, subject) is None]
+        costs = list(self._costs(rest))
         for number, (name, subject) in enumerate(units, 1):
             result, seconds = self.remembered(name, subject), 0.0
             try:
@@ -159,8 +180,8 @@ class Audit:
                     result = run_attack(name, self.ground, subject, self.settings.get(name))
                     self._remember(result, subject)
                     seconds = time.perf_counter() - began
-                    left -= ATTACKS[name]["cost"](self.ground)
-                stopped = told(Step(number, len(units), name, subject.name, seconds, max(0.0, left)))
+                    costs = costs[1:]
+                stopped = told(Step(number, len(units), name, subject.name, seconds, sum(costs)))
             except KeyboardInterrupt:
                 raise Interrupted(self._stopped(number - 1, len(units))) from None
             yield result
@@ -229,23 +250,64 @@ def prepare(
         WeightsError: The change was made for another base.
     """
     gold = tuple(Subject.of_base(f"retrained (seed {model.record.seed})", model) for model in retrained)
+    folder = bench.cache / "audits" if bench.cache else None
     never = Subject.of_network(NEVER, never_trained(bench.base, seed))
     ground = Ground(
         bench.base, bench.inputs, translation.splits, len(bench.base.record.classes), gold, (never,),
-        change.layers if change else (), _weights(translation), seed,
+        change.layers if change else (), _weights(translation), seed, folder,
     )  # fmt: skip
-    tested = [Member("unlearned", Subject.of_change(name or _called(change), bench.base, change))] if change else []
+    tested = [Member("unlearned", _tested(name or _called(change), bench, change))] if change else []
     controls = [
         Member("base", ground.original),
         *(Member("retrained", one) for one in gold),
         Member("never-trained", never, _NEVER),
     ]
     attacks_of(suite)
-    folder = bench.cache / "audits" if bench.cache else None
     return Audit(ground, (*tested, *controls), suite, translation.wording, folder, settings or {})
 
 
+def pictured(audit: Audit) -> tuple[Picture, ...]:
+    """Some examples as the last layer of each model reads them: the base, the model under test, and a retrained model.
+
+    The first two are seen along the base's principal axes, so that nothing but the model moves between them. A model that was
+    trained from new speaks another language and is seen along its own.
+    """
+    part, index = audit.ground.unseen
+    target = audit.ground.drawn(index, SHOWN_TARGET, "pictured target")
+    others = audit.ground.drawn(audit.ground.splits.retain_test, SHOWN_OTHERS, "pictured others")
+    tested = [member.subject for member in audit.members if member.role == "unlearned"]
+    sides: tuple[tuple[Part, Index], ...] = ((part, target), ("test", others))
+    shown, axes = [], None
+    for subject in (audit.ground.original, *tested, *audit.ground.retrained[:1]):
+        read = (read_features(audit.ground, subject, *side) for side in sides)
+        rows = [list(said.values())[-1].numpy() for said in read]
+        kin = subject.change is not None or subject.name == BASE
+        axes = axes if kin and axes is not None else Basis.of(np.concatenate(rows))
+        places = [[(float(x), float(y)) for x, y in axes.picture(side)] for side in rows]
+        title = f"{subject.name}, along the base's axes" if kin else f"{subject.name}, along its own axes"
+        shown.append(Picture(title, *places))
+    return tuple(shown)
+
+
 _NEVER = "the base's network with fresh random weights"
+
+
+def _tested(name: str, bench: Workbench, change: Change) -> Subject:
+    """The model under test, which knows how to be made again of another base where its plan says so."""
+    plan = change.record.plan
+    subject = Subject.of_change(name, bench.base, change)
+    if plan is None or plan.weights is not None or change.record.kind == "composed":
+        return subject
+
+    def again(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
+        asked = plan.model_copy(update={"splits": splits.digest, "seed": seed})
+        return unlearn(Material(base, inputs, splits, Memory(base, inputs), _cannot_retrain), asked).merged(base)
+
+    return replace(subject, again=again)
+
+
+def _cannot_retrain(seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
+    raise PlanError("a shadow model has no recipe to retrain it by; leave u-lira out for the method that retrains.")
 
 
 def _called(change: Change) -> str:
@@ -283,10 +345,3 @@ def source(attack: str) -> str:
     for path in (*files, *(() if own.is_relative_to(root) else (own,))):
         total.update(path.read_bytes())
     return total.hexdigest()
-
-
-def with_change(audit: Audit, change: Change, name: str) -> Audit:
-    """The same audit of another change, with the same controls."""
-    ground = replace(audit.ground, touched=change.layers)
-    tested = Member("unlearned", Subject.of_change(name, ground.base, change))
-    return replace(audit, ground=ground, members=(tested, *(m for m in audit.members if m.role != "unlearned")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from lorasteer.export.certificate import Artefacts, adapter_digests, make_certif
 from lorasteer.export.verification import Evidence
 from lorasteer.records import Iteration
 from lorasteer.session.workbench import Workbench
+from lorasteer.steer.translate import Translation
 from lorasteer.store import RunStore, read_run, versions
 from lorasteer.store.blobs import digests_in
 from lorasteer.store.folder import CHANGE, RECORD
@@ -41,8 +42,7 @@ def certify(store: RunStore, name: str, number: int | None, bench: Workbench, ke
     """
     run, change = store.load(name), store.change(name, number, bench.base)
     iteration = store.iteration(name, number)
-    splits = splits_of(bench, store.iterations(name), iteration.number)
-    _check(iteration, bench, splits)
+    splits = translation_of(bench, store.iterations(name), iteration.number).splits
     audit = store.audit_as_written(name, iteration.number)
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"), "run": run.model_dump(mode="json"),
@@ -56,10 +56,28 @@ def certify(store: RunStore, name: str, number: int | None, bench: Workbench, ke
 
 def splits_of(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Splits:
     """The index sets of an iteration, made again from its request and those of the iterations in force beneath it."""
-    by_number: Mapping[int, Iteration] = {iteration.number: iteration for iteration in iterations}
-    kept = by_number[number]
-    others = [splits_of(bench, iterations, other) for other in kept.beneath]
-    return bench.translate(kept.request, others=others).splits
+    return _again(bench, iterations, number).splits
+
+
+def translation_of(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Translation:
+    """The plan of an iteration with its splits, made again.
+
+    Raises:
+        WeightsError: The base is not the run's own.
+        DataError: The data, or a file of ids, is not what it was.
+    """
+    made, kept = _again(bench, iterations, number), _numbered(iterations, number)
+    _check(kept, bench, made.splits)
+    return replace(made, plan=kept.plan)
+
+
+def _again(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Translation:
+    kept = _numbered(iterations, number)
+    return bench.translate(kept.request, others=[splits_of(bench, iterations, other) for other in kept.beneath])
+
+
+def _numbered(iterations: Sequence[Iteration], number: int) -> Iteration:
+    return next(iteration for iteration in iterations if iteration.number == number)
 
 
 def _check(iteration: Iteration, bench: Workbench, splits: Splits) -> None:

@@ -1,8 +1,8 @@
 """The first question: what does the model say of the target, and of the rest, when it is simply asked?
 
 Accuracy on the target says whether it was forgotten at all; accuracy on the rest, whether the model still works. How sure the
-model is of its answers on the target shows the opposite fault: a model that never saw the target is in doubt about it, and one that
-is certain of a wrong answer gives away that something was taken from it.
+model is of its answers on the target shows the opposite fault: a model that never saw the target is in doubt about it, and one
+that is certain of a wrong answer gives away that something was taken from it.
 """
 
 from __future__ import annotations

@@ -3,16 +3,16 @@
 A number of an attack says nothing alone. It is held against the *band*: what retrained models show, which never saw the forgotten
 examples. The band reaches from the least to the most that they show, wider on both sides by the largest of three margins: twice
 their own spread, chance (two standard errors), and a quarter of the way to the base. A reading counts only where base and
-retrained models differ by more than the first two, for elsewhere it tells nothing of the target. It lies *towards the base* beyond
-one end of the band, *away from the base* beyond the other, else inside.
+retrained models differ by more than the first two, for elsewhere it tells nothing of the target. It lies *towards the base*
+beyond one end of the band, *away from the base* beyond the other, else inside.
 
 The rule, in this order:
 
 1. The base itself, or a model that recognises the target as no retrained model does: **not forgotten**.
 2. A model that fails on what it should retain, by more than a quarter: **over-forgotten**. It has lost so much that what attacks
    bring back, less what is lost elsewhere, says little, and the loss gives away that something was taken.
-3. Readings towards the base of two kinds of attack (learning again, features, depth, rounding, noise), or two of one kind that
-   are more than half way to the base: **suppressed**.
+3. Readings towards the base of two kinds of attack (learning again, lifting, features, depth, rounding, noise), or two of one
+   kind that are more than half way to the base: **suppressed**.
 4. Conspicuous absence: the target recognised less, answered with more certainty, or told apart from unseen examples further below
    one half than by retrained models: **over-forgotten**.
 5. All readings inside, of two kinds of attack beside recognition, with two retrained models: **removed to the depth tested**.
@@ -27,7 +27,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lorasteer.evaluation.verdict import tolerance
+from lorasteer.evaluation.verdict import AUC_BAND, tolerance
 from lorasteer.records import Clue, Measurement, Verdict
 from lorasteer.records.audit import AttackKind, AttackResult
 
@@ -45,10 +45,16 @@ QUESTIONS: Mapping[AttackKind, str] = {
     "depth": "gone from the layers",
     "quantisation": "back after rounding",
     "noise": "back after a disturbance",
+    "lift": "back when its class is lifted",
 }
 """Kinds of attack that can show a target is only suppressed, and what each asks."""
-DEEP: frozenset[AttackKind] = frozenset({"relearning", "probe", "depth"})
+DEEP: frozenset[AttackKind] = frozenset({"relearning", "lift", "probe", "depth"})
 """Kinds that look behind the answers; the strongest verdict needs readings of two of them."""
+ASIDE = frozenset(
+    {"depth_fall_target", "depth_fall_others", "depth_score_gross", "refit_retain", "forget_accuracy_judged", "label_log_odds",
+     "unrounded_forget_accuracy"}
+)  # fmt: skip
+"""Measurements that say again what another of the same attack says, or speak of other examples than the target's."""
 MIRRORED: frozenset[AttackKind] = frozenset({"depth", "likeness"})
 """Kinds that measure by the first retrained model, which therefore has no reading of its own: it would be held against itself."""
 
@@ -148,7 +154,7 @@ def _readings(bench: Bench, subject: str) -> Iterator[_Reading]:
             reading = _read(bench, result, measured)
             if reading is not None:
                 yield reading
-        elif result.kind == "membership" and measured.better == "near-ideal" and measured.ideal is not None:
+        elif result.kind == "membership" and measured.name.endswith("_auc"):
             yield _of_membership(bench, result, measured)
 
 
@@ -157,7 +163,7 @@ def _read(bench: Bench, result: AttackResult, measured: Measurement) -> _Reading
     original = bench.same(bench.base, result.attack, measured.name)
     if measured.better == "lower" and measured.unit == "share":
         return _of_return(result, measured, known)
-    if measured.better != "near-retrained" or not known or original is None:
+    if measured.better != "near-retrained" or measured.name in ASIDE or not known or original is None:
         return None
     values = [_value(other) for other in known]
     centre, spread = sum(values) / len(values), max(values) - min(values)
@@ -182,12 +188,11 @@ def _of_return(result: AttackResult, measured: Measurement, known: Sequence[Meas
 
 def _of_membership(bench: Bench, result: AttackResult, measured: Measurement) -> _Reading:
     """How well members are told from others: one half is ideal, and retrained models show what chance does to it."""
-    assert measured.ideal is not None
-    values = [measured.ideal, *map(_value, bench.beside(result, measured))]
+    values = [0.5, *map(_value, bench.beside(result, measured))]
     original = bench.same(bench.base, result.attack, measured.name)
-    margin = max(0.05, _chance(measured, measured))
+    margin = _chance(measured, measured)
     clue = _clue(result, measured, min(values) - margin, max(values) + margin, original and original.value, 1.0)
-    return _Reading(clue, result.kind, _value(measured) - measured.ideal)
+    return _Reading(clue, result.kind, _value(measured) - 0.5)
 
 
 def _clue(
@@ -207,8 +212,12 @@ def _clue(
 
 
 def _chance(one: Measurement, other: Measurement) -> float:
-    """Largest difference that chance explains: two standard errors of two shares; nothing is known of other units."""
-    return tolerance(one, other) if one.unit == "share" and one.n and other.n else 0.0
+    """Largest difference that chance explains: two standard errors of shares or areas; nothing is known of other units."""
+    if not one.n or not other.n:
+        return 0.0
+    if one.unit == "auc":
+        return max(AUC_BAND, 2 / math.sqrt(6 * min(one.n, other.n)))  # an area has no larger error
+    return tolerance(one, other) if one.unit == "share" else 0.0
 
 
 def _or(bound: float | None, otherwise: float) -> float:
@@ -293,7 +302,8 @@ def _conspicuous(bench: Bench, subject: str, readings: Sequence[_Reading]) -> Ve
 
 def _removed(bench: Bench, subject: str, readings: Sequence[_Reading]) -> Verdict:
     looked = [reading for reading in readings if reading.kind in QUESTIONS]
-    strays = [reading for reading in readings if reading.clue.found == "towards the base"]
+    telling = [reading for reading in readings if reading.kind != "recognition"]
+    strays = [reading for reading in telling if reading.clue.found == "towards the base"]
     kinds = {reading.kind for reading in looked if reading.kind in DEEP}
     if len(bench.retrained) >= WANTED and len(kinds) >= WANTED and not strays:
         rule = f"{len(looked)} readings of {len(kinds)} kinds of attack all lie where retrained models do."
