@@ -35,8 +35,8 @@ def result(subject: str, value: float) -> AttackResult:
 def record(label: Label = "suppressed", wording: str = "class 7") -> AuditRecord:
     values = (0.775, 0.96, 0.12, 0.14, 0.05)
     clue = Clue(
-        question="learned again", attack="relearn-forget", measurement="relearn_area_all", value=0.775, low=0, high=0.4, base=0.96,
-        n=54, found="towards the base", unit="share",
+        question="learned again", attack="relearn-forget", measurement="relearn_area_all", value=0.775, low=0, high=0.4,
+        base=0.96, n=54, found="towards the base", unit="share",
     )  # fmt: skip
     mine = Verdict(subject="lora-ihl", label=label, rule="It is learned again.", evidence=(clue,), withheld="Train a second.")
     others = [Verdict(subject=name, label="not enough evidence", rule="Too little.") for name in list(NAMES)[1:4]]
@@ -44,7 +44,7 @@ def record(label: Label = "suppressed", wording: str = "class 7") -> AuditRecord
         AuditSubject.model_validate({"name": n, "role": r, "model": f"{i}" * 64}) for i, (n, r) in enumerate(NAMES.items())
     )
     return AuditRecord(
-        suite="quick", wording=wording, base="b" * 64, splits="s" * 64, subjects=subjects,
+        suite="quick", wording=wording, base="1" * 64, splits="s" * 64, subjects=subjects,
         results=tuple(result(name, value) for name, value in zip(NAMES, values, strict=True)), verdicts=(mine, *others),
         skipped={"unlearning-depth": "needs a retrained model"}, seconds=12.3, versions={"torch": "2"}, machine={"cpus": 2},
         created="2026-01-01T00:00:00+00:00",
@@ -84,7 +84,7 @@ class Reader(HTMLParser):
 
 def test_verdict_rule_numbers_and_digests_are_told() -> None:
     page = Reader(audit_html(record()))
-    for words in ("suppressed", "It is learned again.", "Train a second.", "77.50%", "0.00% to 40.00%", "96.00%", "b" * 64, "12"):
+    for words in ("suppressed", "It is learned again.", "Train a second.", "77.50%", "0.00% to 40.00%", "96.00%", "1" * 64, "12"):
         assert words in page.text
     assert "unlearning-depth was left out: needs a retrained model." in page.text
 

@@ -22,7 +22,8 @@ details{border-top:1px solid var(--line);padding-top:12px}summary{cursor:pointer
 details>:not(summary){margin-top:12px}
 summary:focus-visible,.scroll:focus-visible{outline:2px solid var(--tested);outline-offset:2px}
 .scroll{overflow-x:auto;background:var(--surface);border:1px solid var(--line);border-radius:10px;margin-bottom:12px}
-table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;padding:10px 14px 4px;max-width:min(100%,calc(100vw - 60px))}
+table{border-collapse:collapse;width:100%;font-size:.9rem}
+caption{text-align:left;padding:10px 14px 4px;max-width:min(100%,calc(100vw - 60px))}
 th,td{padding:7px 14px;text-align:left;vertical-align:middle;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--muted);font-weight:500;white-space:nowrap}tbody th{min-width:128px}tbody th{font-weight:500}
 .number{font-variant-numeric:tabular-nums;white-space:nowrap;text-align:right}
