@@ -20,9 +20,11 @@ from lorasteer.changes import AdapterChange, Change, compose
 from lorasteer.changes.adapter import Dialled
 from lorasteer.errors import PlanError
 from lorasteer.evaluation import Context, Outputs, evaluate, noise_floor, verdict
+from lorasteer.evaluation.audit.difficulty import difficulty_of
 from lorasteer.methods import METHODS, Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Calibration, Evaluation, Request
+from lorasteer.records.difficulty import Difficulty
 from lorasteer.session.answers import Question, key_of
 from lorasteer.session.round import Round as Round
 from lorasteer.session.round import ending
@@ -101,6 +103,10 @@ class Workbench:
         lowered = {**plan.settings, "rank": limit, "alpha": settings.alpha / settings.rank * limit}
         because = (*plan.because, f"Rank lowered to {limit}, the most the adapted layers can hold.")
         return replace(translation, plan=plan.model_copy(update={"settings": lowered, "because": because}))
+
+    def difficulty(self, translation: Translation, *, seed: int = 0) -> Difficulty:
+        """How hard the request will be, before it is run: a label and its evidence, in seconds."""
+        return difficulty_of(self.material(translation.splits), seed=seed)
 
     @property
     def inputs(self) -> Inputs:

@@ -25,7 +25,7 @@ def test_each_learns_its_own_half() -> None:
     right = taught(features(apart=6.0), LABELS, inside).argmax(-1) == LABELS
     assert right.double().mean() > 0.95
     chance = taught(features(), LABELS, inside).argmax(-1) == LABELS  # noise: what is not learned is guessed
-    assert chance[inside].double().mean() > chance[~inside].double().mean() + 0.2
+    assert chance[inside].double().mean() > chance[~inside].double().mean() + 0.1
 
 
 def test_an_example_outside_moves_no_number() -> None:

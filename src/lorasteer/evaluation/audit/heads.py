@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor
 
+LEAST_STEPS = 300  # below it last layers on few examples would have learned nothing by heart yet
+
 
 def train_heads(
     features: Tensor,
@@ -28,7 +30,7 @@ def train_heads(
         labels: Class numbers, int64, shape [n].
         inside: Which examples each learns from, bool, shape [k, n].
         classes: Number of classes.
-        epochs: Passes over the examples.
+        epochs: Passes over the examples; more where that would make fewer than 300 steps.
         learning_rate: At the start, for features of mean square 1; they are scaled to that, and the weights back.
         batch_size: Examples of a step, of which each classifier sees its share.
         seed: Fixes first weights and order.
@@ -44,7 +46,9 @@ def train_heads(
     bias = torch.zeros(count * classes)
     learned = [weight.requires_grad_(True), bias.requires_grad_(True)]
     optimizer = torch.optim.AdamW(learned, learning_rate, weight_decay=0.0, fused=True)
-    steps = epochs * -(-len(features) // batch_size)
+    a_pass = -(-len(features) // batch_size)
+    epochs = max(epochs, -(-LEAST_STEPS // a_pass))
+    steps = epochs * a_pass
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
     with torch.enable_grad():
         for _ in range(epochs):

@@ -14,16 +14,15 @@ from torch import Tensor, nn
 from lorasteer.errors import PlanError, TrainingDiverged
 from lorasteer.evaluation.audit.heads import train_heads
 from lorasteer.evaluation.audit.pool import Pool
+from lorasteer.evaluation.audit.readings import BATCH, last_layer, reader
 from lorasteer.tasks.activations import FORWARD
 from lorasteer.tasks.base import Base
-from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Cut, Rows, find_cut, record, replay
 from lorasteer.tasks.tensors import Tensors
 from lorasteer.tasks.training import FitSettings, fit
 
 LOGITS = "logits"  # beside the trained tensors of a shadow model: what it says about the candidates
 _PROBE = 4
-_HEAD_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -61,25 +60,19 @@ class Heads:
 
     def __init__(self, task: Apprenticeship, epochs: int, learning_rate: float) -> None:
         self._task, self._epochs, self._rate = task, epochs, learning_rate
-        self._name = classifier_head(task.base.model)[-1]
-        self._cut = find_cut(task.base.model, (self._name,), _some(task.pool), worth_it=0.0)
-        layer = task.base.model.get_submodule(self._name)
-        if self._cut.boundary != self._name or getattr(layer, "bias", None) is None:
-            raise PlanError(f"the last layer {self._name!r} has no bias or does not stand alone. Use shadows of kind 'full'.")
+        self._name, self._read = last_layer(task.base), reader(task.base, task.pool)
 
     @cached_property
     def _features(self) -> Tensor:
-        (rows,) = _remembered(self._task, self._cut)
-        return rows.float()
+        return self._read("train", np.arange(len(self._task.pool)))
 
     def __call__(self, block: range) -> list[Tensors]:
         """Train the shadow models of a block together: the same block gives the same numbers."""
         task = self._task
-        features, layer = self._features, task.base.model.get_submodule(self._name)
-        classes = layer.get_parameter("weight").shape[0]
+        features, classes = self._features, task.base.model.get_submodule(self._name).get_parameter("weight").shape[0]
         weights, biases = train_heads(
             features, task.labels, task.inside[block.start : block.stop], classes,
-            epochs=self._epochs, learning_rate=self._rate, batch_size=_HEAD_BATCH, seed=task.seed + block.start,
+            epochs=self._epochs, learning_rate=self._rate, batch_size=BATCH, seed=task.seed + block.start,
         )  # fmt: skip
         judged = features[: task.pool.candidates]
         return [
