@@ -31,6 +31,7 @@ from lorasteer.records import Measurement
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Holdout, Splits
 
+_RUN = 5  # a run of a method costs about as many forward passes of all examples
 _TWO_SIDES = 4  # candidates of a side below which no interval makes sense
 
 
@@ -49,13 +50,14 @@ class UnlearnedLiraSettings(ShadowSettings):
 
 
 def training_cost(ground: Ground) -> float:
-    """Estimated seconds of training the shadow models that membership attacks share."""
+    """Estimated seconds of training the shadow models that membership attacks share, those without candidates among them."""
     settings = ShadowSettings()
-    return seconds_for(ground, settings, kind_of(ground, settings))
+    return 2 * seconds_for(ground, settings, kind_of(ground, settings))
 
 
 def _unlearning_cost(ground: Ground) -> float:
-    return 2 * training_cost(ground)
+    settings = UnlearnedLiraSettings()
+    return settings.unlearned * len(pool_of(ground, settings)) * ground.forward_seconds * _RUN
 
 
 @ATTACKS.add("lira", kind="membership", cost=training_cost, shared="shadow models", settings=LiraSettings, order=50)
