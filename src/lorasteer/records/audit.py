@@ -19,6 +19,7 @@ AttackKind = Literal[
     "quantisation",
     "switch",
     "noise",
+    "lift",
     "worst-case",
     "extraction",
 ]

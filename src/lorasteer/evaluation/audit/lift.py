@@ -55,7 +55,7 @@ def _cost(ground: Ground) -> float:
 
 
 @ATTACKS.add(
-    "logit-lift", kind="switch", cost=_cost, settings=LiftSettings, suite=frozenset({"quick", "full"}), order=5
+    "logit-lift", kind="lift", cost=_cost, settings=LiftSettings, suite=frozenset({"quick", "full"}), order=5
 )  # fmt: skip
 def logit_lift(ground: Ground, subject: Subject, settings: LiftSettings) -> Finding:
     """Add a constant to the logit of each forgotten class."""

@@ -98,10 +98,10 @@ def _cost(ground: Ground) -> float:
 def layer_probe(ground: Ground, subject: Subject, settings: ProbeSettings) -> Finding:
     """Tell the target from the rest by a logistic regression on what each station says."""
     sides = sides_of(ground, settings.examples)
-    fit, test = ([read_features(ground, subject, *side) for side in pair] for pair in sides)
     least = min(len(index) for pair in sides for _, index in pair)
     if least < 2:
         return Finding((share("probe_accuracy_last", None, least, note="the probe needs two examples of each side"),))
+    fit, test = ([read_features(ground, subject, *side) for side in pair] for pair in sides)
     read = {name: _probed([s[name] for s in fit], [s[name] for s in test], settings.ridge) for name in fit[0]}
     names = tuple(read)
     balanced, areas = tuple(read[name][0] for name in names), tuple(read[name][1] for name in names)

@@ -50,7 +50,7 @@ class RelearnSettings(Settings):
     """Examples to learn from; beside examples of the target, as many others."""
     steps: Annotated[int, Field(gt=0)] = 20
     """Optimiser steps, each on all of them."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     """Learning rate of AdamW."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the base's accuracy on the target that counts as relearned."""
@@ -244,7 +244,8 @@ def _behind_the_frozen_part(
 ) -> Iterator[tuple[Replay, Rows, tuple[Rows, Rows]]]:
     """The network from its first learning module on, and what is said before it: of examples to learn and of those asked."""
     probe = ground.batch("train", np.arange(_PROBE))
-    cut = find_cut(network, layers, probe)
+    key = ("cut", *layers)  # subjects are of one architecture, so what was found for one holds for all
+    cut = ground.remember(key, lambda: find_cut(ground.base.model, layers, probe))
     learned: Examples = ("train", chosen)
     taught, forget, retain = (record(network, cut, ground.batch(*side)) for side in (learned, judge.target, judge.others))
     with replay(network, cut, probe.shape[1:]) as run:
