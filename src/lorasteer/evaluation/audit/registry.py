@@ -51,6 +51,7 @@ ATTACKS: Registry[Attack] = Registry(
         "needs": frozenset(),  # of "retrained", "change", "direction", "test-target"
         "suite": frozenset({"full"}),  # suites it belongs to: "quick", "full"
         "order": 999,  # place in reports: small numbers first, then by name
+        "shared": "",  # what its cost is of, where that is made once for all models; attacks that name the same thing share it
     },
     entry_point_group="lorasteer.attacks",
     populate=_import_all,
@@ -58,7 +59,8 @@ ATTACKS: Registry[Attack] = Registry(
 """Attacks by name (`relearn-forget`). Measurements carry names of their own with underscores.
 
 The fact `kind` is what the attack tries: `relearning`, `probe`, `depth`, `likeness`, `membership`, `quantisation`, `switch`,
-`noise` or `worst-case`. `cost` is a function (ground) -> seconds, estimated from a timed forward pass before anything runs.
+`noise`, `lift` or `worst-case`. `cost` is a function (ground) -> seconds, estimated from a timed forward pass before anything
+runs.
 """
 
 _WORDS = {
