@@ -45,14 +45,14 @@ class LiraSettings(ShadowSettings):
 class UnlearnedLiraSettings(ShadowSettings):
     """Settings of U-LiRA."""
 
-    unlearned: Annotated[int, Field(ge=4)] = 16
-    """How many of the shadow models unlearn; each costs a run of the method."""
+    unlearned: Annotated[int, Field(ge=4, multiple_of=2)] = 16
+    """How many of the shadow models unlearn, each at the cost of a run of the method, and how many never see a candidate."""
 
 
 def training_cost(ground: Ground) -> float:
-    """Estimated seconds of training the shadow models that membership attacks share, those without candidates among them."""
+    """Estimated seconds of training the shadow models that membership attacks share."""
     settings = ShadowSettings()
-    return 2 * seconds_for(ground, settings, kind_of(ground, settings))
+    return seconds_for(ground, settings, kind_of(ground, settings))
 
 
 def _unlearning_cost(ground: Ground) -> float:
@@ -130,11 +130,11 @@ def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSett
     problem = too_few(pool_of(ground, settings)) or ("" if subject.again else "how this model was made cannot be done again")
     if problem:
         return Finding(refused("ulira", problem))
-    shadows, clean = shadow_models(ground, settings), shadow_models(ground, settings, clean=True)
+    shadows, count = shadow_models(ground, settings), min(settings.unlearned, settings.shadows)
+    clean = shadow_models(ground, settings.model_copy(update={"shadows": count, "kind": shadows.kind}), clean=True)
     said = confidence_of(ground, subject, shadows)
     if said is None:
         return Finding(refused("ulira", "the model's answers are not finite"))
-    count = min(settings.unlearned, len(shadows))
     forgotten = torch.stack([_unlearned(ground, subject, shadows, number) for number in range(count)])
     sides = torch.cat([forgotten, clean.confidence])
     knew = torch.cat([shadows.inside[:count], torch.zeros_like(clean.inside)])

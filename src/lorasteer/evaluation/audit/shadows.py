@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from lorasteer.core.statistics import label_log_odds
 from lorasteer.errors import PlanError, WeightsError
@@ -42,7 +43,8 @@ from lorasteer.tasks.training import FitSettings
 Kind = Literal["head", "part", "full"]
 HEADS_AT_ONCE = 16  # a block of head shadows
 _BACKWARD = 3  # a step costs about three forward passes
-_FLOPS = 5e9  # multiply-adds per second of one core, for estimates
+MULTIPLY_ADDS = 5e9
+"""Multiply-adds per second that an ordinary core is taken to do."""
 _FORMAT = 1  # counted up when the same key would give other shadow models
 _SEED_STRIDE = 1009  # more than there are shadow models
 _MADE = {
@@ -61,7 +63,7 @@ class ShadowSettings(Settings):
     """What of the model is trained: all of it, the part behind the first altered module, or the last layer; `auto` takes all
     where that keeps within `seconds`, else the last layer."""
     seconds: Annotated[float, Field(ge=0)] = 120.0
-    """Longest estimated time that `auto` spends on full shadow models."""
+    """Longest time that `auto` spends on full shadow models, in seconds of an ordinary core."""
     candidates: Annotated[int, Field(ge=2)] = 2000
     """Members, and others, at most."""
     beside: Annotated[int, Field(ge=0)] = 5000
@@ -145,15 +147,19 @@ def shadow_models(ground: Ground, settings: ShadowSettings, *, clean: bool = Fal
 
 
 def kind_of(ground: Ground, settings: ShadowSettings) -> Kind:
-    """Which kind `auto` means here, from the measured time of a forward pass; the same answer for all attacks of a ground."""
+    """Which kind `auto` means here, from the multiply-adds it takes: the same on every machine, however busy it is."""
     if settings.kind != "auto":
         return settings.kind
     return ground.remember(("shadow kind", settings.training.digest), lambda: _affordable(ground, settings))
 
 
 def _affordable(ground: Ground, settings: ShadowSettings) -> Kind:
-    own = ground.base.record.fit is not None and is_new_by_itself(ground.base.model)
-    return "full" if own and seconds_for(ground, settings, "full") <= settings.seconds else "head"
+    if ground.base.record.fit is None or not is_new_by_itself(ground.base.model):
+        return "head"
+    passes = settings.shadows * len(pool_of(ground, settings)) * (recipe_of(ground, settings).epochs * _BACKWARD / 2 + 1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ground.base.model(ground.batch("train", np.zeros(1, np.int64)))
+    return "full" if passes * counter.get_total_flops() / 2 <= settings.seconds * MULTIPLY_ADDS else "head"
 
 
 def seconds_for(ground: Ground, settings: ShadowSettings, kind: Kind) -> float:
@@ -162,7 +168,7 @@ def seconds_for(ground: Ground, settings: ShadowSettings, kind: Kind) -> float:
     forward = len(pool) * ground.forward_seconds
     if kind == "head":
         numbers = ground.base.model.get_submodule(classifier_head(ground.base.model)[-1]).get_parameter("weight").numel()
-        return forward + len(pool) * settings.shadows * settings.epochs * numbers * _BACKWARD / _FLOPS
+        return forward + len(pool) * settings.shadows * settings.epochs * numbers * _BACKWARD / MULTIPLY_ADDS
     return settings.shadows * forward * (recipe_of(ground, settings).epochs * _BACKWARD / 2 + 1)
 
 

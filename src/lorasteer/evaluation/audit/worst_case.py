@@ -188,4 +188,5 @@ def _worst_of(ground: Ground, forget: Index, settings: WorstCaseAttackSettings) 
     readings = Readings.of(ground.base, reader(ground.base, ground.inputs)("train", index), ground.labels("train", index))
     count = max(1, round(settings.share * len(forget)))
     places = worst_case_set(readings, torch.arange(len(forget)), count, settings, seed=ground.seed)
-    return forget[np.asarray(places)]
+    chosen: Index = forget[places.numpy()]
+    return chosen
