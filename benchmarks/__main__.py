@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import browser, calibration, goal, pretrained, scatter, speed, steering, table1
+from benchmarks import audit, browser, calibration, goal, pretrained, scatter, speed, steering, table1
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -20,6 +20,8 @@ EXPERIMENTS = {
     "steering": steering.main,
     "scatter": scatter.main,
     "browser": browser.main,
+    "audit-mnist": audit.main,
+    "audit-cifar10": audit.main_cifar10,
 }
 
 

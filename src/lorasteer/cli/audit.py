@@ -14,8 +14,7 @@ from lorasteer.cli.progress import counting, working
 from lorasteer.errors import PlanError, StoreError
 
 if TYPE_CHECKING:
-    from lorasteer.evaluation.audit.verdict import Clue
-    from lorasteer.records import AuditRecord
+    from lorasteer.records import AuditRecord, Clue
     from lorasteer.session import Workbench
     from lorasteer.session.audit import Audit
     from lorasteer.steer.translate import Translation

@@ -1,5 +1,7 @@
 """Nouns: frozen records without torch. Every stage of the loop takes some and gives another."""
 
+from lorasteer.records.audit import AttackResult as AttackResult
+from lorasteer.records.audit import AuditCurve as AuditCurve
 from lorasteer.records.base import Record as Record
 from lorasteer.records.base import Settings as Settings
 from lorasteer.records.base import first_problem as first_problem
