@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from lorasteer.evaluation.audit import verdict as rule
-from lorasteer.export.audit_report import SIGNS, Picture, audit_html, audit_markdown
+from lorasteer.export.audit_report import SIGNS, Picture, audit_html
 from lorasteer.export.audit_style import STYLE
+from lorasteer.export.audit_text import audit_markdown
 from lorasteer.records import AuditRecord, Measurement
 from lorasteer.records.audit import AttackResult, AuditCurve
 from lorasteer.records.verdict import AuditSubject, Clue, Label, Verdict

@@ -106,7 +106,8 @@ def _carried_out(ready: Audit) -> AuditRecord:
 
 
 def _write(record: AuditRecord, out: Path, ready: Audit) -> None:
-    from lorasteer.export.audit_report import audit_html, audit_markdown
+    from lorasteer.export.audit_report import audit_html
+    from lorasteer.export.audit_text import audit_markdown
     from lorasteer.session.audit import pictured
     from lorasteer.tasks.tensors import write_text
 

@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from lorasteer.evaluation.table import MISSING, cell
 from lorasteer.export.audit_style import STYLE
+from lorasteer.export.audit_text import NOTE, clue_cells, digests, made, measured, remarks
 from lorasteer.export.plots import Dots, Line, dot_plot, key, line_plot, strip
 from lorasteer.records import AuditRecord, Clue, Verdict
 from lorasteer.records.audit import AttackResult, AuditCurve
 from lorasteer.records.verdict import Role
 
-NOTE = (
-    "An audit says what was tried, on which examples, beside which models, and what came of it. Attacks can show that a trace is "
-    "left; they cannot show that none is, and another attack may find what these did not."
-)
 SIGNS: Mapping[str, str] = {
     "removed to the depth tested": "✓",
     "suppressed": "◐",
@@ -53,75 +49,6 @@ class _Plot(NamedTuple):
     kind: str
     label: str
     lines: tuple[tuple[str, AuditCurve], ...]
-
-
-def audit_markdown(record: AuditRecord) -> str:
-    """The report in Markdown, without plots."""
-    verdict = record.verdict or record.verdicts[0]
-    parts = [f"# Audit: {record.wording}", f"**{verdict.subject}: {verdict.label}.** {verdict.rule} {verdict.withheld}".strip()]
-    parts += ["## What decided", _clues(verdict.evidence)] if verdict.evidence else []
-    parts += ["## Looked at beside", _clues(verdict.beside)] if verdict.beside else []
-    others = [[one.subject, one.label, one.rule] for one in record.verdicts if one is not verdict]
-    parts += ["## The same rule on the other models", _table(["model", "verdict", "by"], others), "## All measurements"]
-    for attack, head, body in _measured(record):
-        parts.append(f"### {attack}\n\n{_table(head, body)}")
-    parts += ["## Remarks", "\n".join(f"- {line}" for line in _remarks(record)), "## To check it by", _listed(_digests(record))]
-    return "\n\n".join([*parts, "## Made with", _listed(_made(record)), NOTE]) + "\n"
-
-
-def _clues(clues: Sequence[Clue]) -> str:
-    head = ["asked", "attack", "measurement", "value", "retrained models", "base", "lies", "n"]
-    return _table(head, [_clue(clue) for clue in clues])
-
-
-def _clue(clue: Clue) -> list[str]:
-    value, low, high, base = (cell(number, clue.unit) for number in (clue.value, clue.low, clue.high, clue.base))
-    return [clue.question, clue.attack, _words(clue.measurement), value, f"{low} to {high}", base, clue.found, str(clue.n)]
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _listed(facts: Mapping[str, object]) -> str:
-    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
-
-
-def _measured(record: AuditRecord) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """For each attack: its name, the head of a table, and a row for each measurement over all models."""
-    for attack in dict.fromkeys(result.attack for result in record.results):
-        found = {result.subject: result for result in record.results if result.attack == attack}
-        subjects = [subject.name for subject in record.subjects if subject.name in found]
-        named = {one.name: one for name in subjects for one in found[name].measurements}
-        values = [{one.name: cell(one.value, one.unit) for one in found[name].measurements} for name in subjects]
-        rows = [[_words(name), *(value.get(name, MISSING) for value in values), one.unit] for name, one in named.items()]
-        yield attack, ["measurement", *subjects, "unit"], rows
-
-
-def _remarks(record: AuditRecord) -> list[str]:
-    tested = record.subjects[0].name
-    said = [f"{result.attack}: {note}" for result in record.results if result.subject == tested for note in result.notes]
-    left_out = [f"{name} was left out: {reason}." for name, reason in record.skipped.items()]
-    return [*dict.fromkeys(said), *left_out, *(f"{one.name}: {one.note}." for one in record.subjects if one.note)]
-
-
-def _digests(record: AuditRecord) -> dict[str, str]:
-    return {"base": record.base, "splits": record.splits, **{one.name: one.model for one in record.subjects}}
-
-
-def _made(record: AuditRecord) -> dict[str, object]:
-    facts = {
-        "suite": record.suite,
-        "seed": record.seed,
-        "seconds of attacks": f"{record.seconds:.0f}",
-        "finished": record.created,
-    }
-    return {**facts, **record.versions, **record.machine}
 
 
 def audit_html(record: AuditRecord, pictures: Sequence[Picture] = ()) -> str:
@@ -175,6 +102,10 @@ def _grid(figures: Iterable[str]) -> str:
     return f'<div class="plots">{drawn}</div>' if drawn else ""
 
 
+def _heading(name: str, *, number: bool) -> str:
+    return f'<th scope="col"{" class=number" if number else ""}>{escape(name)}</th>'
+
+
 def _folded(title: str, content: str) -> str:
     return f"<details><summary><h2>{escape(title)}</h2></summary>{content}</details>" if content else ""
 
@@ -184,7 +115,7 @@ def _evidence(verdict: Verdict) -> str:
     for title, clues in (("What decided", verdict.evidence), ("Looked at beside", verdict.beside)):
         if clues:
             rows = "".join(_evidence_row(clue) for clue in clues)
-            head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+            head = "".join(_heading(name, number=place > 1) for place, name in enumerate(_COLUMNS))
             caption = "Each reading, held against the band of models that never saw the target."
             drawn = _scrolled(title, f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>")
             parts.append(_section(title, drawn) if clues is verdict.evidence else _folded(title, drawn))
@@ -204,7 +135,7 @@ def _scrolled(name: str, table: str) -> str:
 
 
 def _evidence_row(clue: Clue) -> str:
-    question, attack, name, value, band, base, found, n = _clue(clue)
+    question, attack, name, value, band, base, found, n = clue_cells(clue)
     drawn = strip(f"{name} {value}, {found}; band {band}; base {base}", clue.value, clue.low, clue.high, clue.base)
     look = found.replace(" ", "-")
     cells = [
@@ -305,8 +236,8 @@ def _controls(record: AuditRecord, verdict: Verdict) -> str:
 
 def _numbers(record: AuditRecord) -> str:
     tables = []
-    for attack, head, body in _measured(record):
-        columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    for attack, head, body in measured(record):
+        columns = "".join(_heading(name, number=0 < place < len(head) - 1) for place, name in enumerate(head))
         rows = "".join(
             f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td class=number>{escape(text)}</td>" for text in row[1:-1])}'
             f"<td>{escape(row[-1])}</td></tr>"
@@ -318,8 +249,8 @@ def _numbers(record: AuditRecord) -> str:
 
 
 def _closing(record: AuditRecord) -> str:
-    remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(record))
-    facts = {**_digests(record), **_made(record)}
+    lines = "".join(f"<li>{escape(line)}</li>" for line in remarks(record))
+    facts = {**digests(record), **made(record)}
     rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
-    told = _folded("Remarks of the attacks", f"<ul>{remarks}</ul>") if remarks else ""
+    told = _folded("Remarks of the attacks", f"<ul>{lines}</ul>") if lines else ""
     return f"{told}{_folded('To check it by', f'<dl>{rows}</dl>')}<footer><p>{escape(NOTE)}</p></footer>"
