@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lorasteer.core.intervals import auc_interval
 from lorasteer.core.membership import likelihood_ratio
 from lorasteer.core.statistics import label_log_odds
+from lorasteer.errors import PlanError
 from lorasteer.evaluation.audit import run_attack
 from lorasteer.evaluation.audit.lira import LiraSettings, UnlearnedLiraSettings
 from lorasteer.evaluation.audit.pool import Pool
@@ -221,6 +222,16 @@ def test_without_a_way_to_do_it_again_the_unlearned_side_is_missing(ground: Grou
     found = attacked(ground, known_noise().copy(), "u-lira")
     assert found.value("ulira_auc") is None
     assert found["ulira_auc"].note == "how this model was made cannot be done again"
+
+
+def test_a_method_that_does_not_fit_a_shadow_model_is_no_crash(ground: Ground) -> None:
+    def refuses(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
+        raise PlanError("there is no recipe.")
+
+    subject = subject_of("refuses", untrained(9), again=refuses)
+    found = run_attack("u-lira", ground, subject, UnlearnedLiraSettings(**SHADOWS))
+    assert found.value("ulira_auc") is None
+    assert found["ulira_auc"].note == "it cannot be done again on a shadow model: there is no recipe."
 
 
 def test_three_examples_are_too_few(ground: Ground) -> None:

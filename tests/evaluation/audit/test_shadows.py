@@ -99,22 +99,22 @@ def test_head_blocks_are_kept_one_by_one(tmp_path: Path) -> None:
 
 def test_those_of_other_data_or_settings_are_not_taken(tmp_path: Path) -> None:
     """Each of these differs in what the shadow models depend on; even a file put in the other's place is not read."""
-    first = shadow_models(noise_ground(cache=tmp_path), few())
+    first = shadow_models(noise_ground(cache=tmp_path), few("head"))
     (folder,) = (tmp_path / "shadows").iterdir()
     others = [
-        (noise_ground(1, cache=tmp_path), few()),
-        (noise_ground(cache=tmp_path, seed=1), few()),
-        (noise_ground(cache=tmp_path, splits=replace(noise_ground().splits, forget=np.arange(1, SIDE))), few()),
-        (noise_ground(cache=tmp_path), few(shadows=6)),
+        (noise_ground(1, cache=tmp_path), few("head")),
+        (noise_ground(cache=tmp_path, seed=1), few("head")),
+        (noise_ground(cache=tmp_path, splits=replace(noise_ground().splits, forget=np.arange(1, SIDE))), few("head")),
+        (noise_ground(cache=tmp_path), few("head", 6)),
     ]
     for ground, settings in others:
         assert shadow_models(ground, settings).trained == settings.shadows
     strange = noise_ground(1, cache=tmp_path / "moved")
-    wanted = shadow_models(strange, few())
+    wanted = shadow_models(strange, few("head"))
     (place,) = (tmp_path / "moved" / "shadows").iterdir()
     for file in folder.iterdir():
         (place / file.name).write_bytes(file.read_bytes())
-    again = shadow_models(noise_ground(1, cache=tmp_path / "moved"), few())
+    again = shadow_models(noise_ground(1, cache=tmp_path / "moved"), few("head"))
     assert again.trained == 4
     assert equal(again, wanted)
     assert not torch.equal(again.logits, first.logits)

@@ -22,6 +22,7 @@ from torch import Tensor
 from lorasteer.core.intervals import clopper_pearson
 from lorasteer.core.membership import likelihood_ratio, moments, upper_tail
 from lorasteer.core.statistics import label_log_odds
+from lorasteer.errors import TrainingDiverged, UserError
 from lorasteer.evaluation.audit.intervals import Scores, curves, measured, rated, refused
 from lorasteer.evaluation.audit.pool import Pool
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
@@ -135,7 +136,10 @@ def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSett
     said = confidence_of(ground, subject, shadows)
     if said is None:
         return Finding(refused("ulira", "the model's answers are not finite"))
-    forgotten = torch.stack([_unlearned(ground, subject, shadows, number) for number in range(count)])
+    try:
+        forgotten = torch.stack([_unlearned(ground, subject, shadows, number) for number in range(count)])
+    except (UserError, TrainingDiverged) as error:  # the method does not fit a shadow model, which is no fault of the audited one
+        return Finding(refused("ulira", f"it cannot be done again on a shadow model: {error}"))
     sides = torch.cat([forgotten, clean.confidence])
     knew = torch.cat([shadows.inside[:count], torch.zeros_like(clean.inside)])
     never = torch.cat([torch.zeros_like(shadows.inside[:count]), torch.ones_like(clean.inside)])

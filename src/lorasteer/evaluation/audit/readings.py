@@ -17,7 +17,7 @@ from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import find_cut, record
 from lorasteer.tasks.splits import Index, Part
 
-EPOCHS, RATE, BATCH = 30, 0.01, 256
+EPOCHS, RATE, BATCH = 15, 0.01, 256
 """How last layers are trained from new."""
 _PROBE = 4
 

@@ -68,7 +68,7 @@ class ShadowSettings(Settings):
     """Members, and others, at most."""
     beside: Annotated[int, Field(ge=0)] = 5000
     """Retained examples in the pool at most."""
-    epochs: Annotated[int, Field(gt=0)] = 30
+    epochs: Annotated[int, Field(gt=0)] = 15
     """Passes over the pool for head shadows, and for networks where the base's own recipe is not known."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     """Learning rate of head shadows at the start."""
