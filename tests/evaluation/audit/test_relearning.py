@@ -30,7 +30,7 @@ from tests.support.audited import (
 TWO = torch.eye(2)
 LABELS = torch.tensor([0, 1])
 RETAINED_ONLY = ("relearn-related", "relearn-unrelated")
-QUICK = RelearnSettings(examples=32, steps=10, learning_rate=1e-2)
+QUICK = RelearnSettings(examples=32, steps=10, head_rate=1e-2, body_rate=1e-2)
 
 
 def two_classes(suppressed_by: float) -> tuple[Ground, Subject]:
@@ -47,14 +47,14 @@ def test_steps_to_recover_worked_by_hand(by: float, steps: int) -> None:
     0.15 is passed after one step, 0.25 after two, 0.75 after four, which is seen at the fifth.
     """
     place, subject = two_classes(by)
-    found = run_attack("relearn-forget", place, subject, RelearnSettings(examples=2, steps=10, learning_rate=0.1))
+    found = run_attack("relearn-forget", place, subject, RelearnSettings(examples=2, steps=10, head_rate=0.1, body_rate=0.1))
     assert [found.value(f"relearn_steps_{scope}") for scope in ("touched", "all")] == [steps, steps]
     assert value(found, "relearned_all") == 1.0
 
 
 def test_what_never_comes_back_has_no_number_of_steps() -> None:
     place, subject = two_classes(5.0)
-    found = run_attack("relearn-forget", place, subject, RelearnSettings(examples=2, steps=2, learning_rate=0.1))
+    found = run_attack("relearn-forget", place, subject, RelearnSettings(examples=2, steps=2, head_rate=0.1, body_rate=0.1))
     assert found.value("relearn_steps_touched") is None
     assert found["relearn_steps_touched"].note == "less than 50% recovered within 2 steps"
     assert value(found, "relearned_touched") == 0.0
@@ -80,7 +80,7 @@ def test_remembered_activations_change_nothing() -> None:
     network = base().copy().requires_grad_(False)
     network.load_state_dict(subject.network.state_dict())
     learning = [parameter.requires_grad_(True) for name in place.layers for parameter in network.get_submodule(name).parameters()]
-    optimizer = torch.optim.AdamW(learning, QUICK.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(learning, QUICK.head_rate, weight_decay=0.0)
     for _ in range(QUICK.steps):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(network(place.batch("train", chosen)), place.labels("train", chosen))
@@ -110,7 +110,7 @@ def test_repairing_general_damage_on_unrelated_examples_brings_the_target_back()
     damaged = changed("damaged", {"fc2.bias": base().model.get_parameter("fc2.bias") - 8.0})
     place = ground()
     before = Judge.on(place).known(damaged).recovered
-    settings = RelearnSettings(examples=64, learning_rate=1e-2)
+    settings = RelearnSettings(examples=64, head_rate=1e-2, body_rate=1e-2)
     after = {name: value(run_attack(name, place, damaged, settings), "relearned_all") for name in RETAINED_ONLY}
     assert before < 0.1
     assert after["relearn-unrelated"] > 0.7
@@ -119,7 +119,7 @@ def test_repairing_general_damage_on_unrelated_examples_brings_the_target_back()
 
 def test_retained_examples_alone_do_not_cry_wolf() -> None:
     """Null: no model that never saw a seven learns it from other digits."""
-    settings = RelearnSettings(steps=5, learning_rate=1e-2)
+    settings = RelearnSettings(steps=5, head_rate=1e-2, body_rate=1e-2)
     for name in RETAINED_ONLY:
         assert max(readings(name, "relearned_all", fifty(), settings)) < 0.1
 
@@ -127,7 +127,7 @@ def test_retained_examples_alone_do_not_cry_wolf() -> None:
 def test_it_does_not_cry_wolf() -> None:
     """Null: of fifty models that never saw a seven at most one in ten looks like the base."""
     names = [f"relearn_area_{scope}" for scope in ("touched", "all", "reset")]
-    rates = false_alarms("relearn-forget", *names, settings=RelearnSettings(steps=5, learning_rate=1e-2))
+    rates = false_alarms("relearn-forget", *names, settings=RelearnSettings(steps=5, head_rate=1e-2, body_rate=1e-2))
     assert max(rates.values()) <= 0.1, rates
 
 

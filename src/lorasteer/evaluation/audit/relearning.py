@@ -32,7 +32,7 @@ from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
 from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AuditCurve
 from lorasteer.tasks.modules import classifier_head
-from lorasteer.tasks.prefix import Replay, Rows, find_cut, record, replay
+from lorasteer.tasks.prefix import Cut, Replay, Rows, find_cut, record, replay
 from lorasteer.tasks.splits import Index
 
 _PROBE = 4
@@ -50,8 +50,10 @@ class RelearnSettings(Settings):
     """Examples to learn from; beside examples of the target, as many others."""
     steps: Annotated[int, Field(gt=0)] = 20
     """Optimiser steps, each on all of them."""
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-    """Learning rate of AdamW."""
+    head_rate: Annotated[float, Field(gt=0)] = 1e-2
+    """Learning rate of AdamW for the last layer."""
+    body_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate of AdamW for all layers before it; a rate as high as the last layer's breaks a deep network."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the base's accuracy on the target that counts as relearned."""
 
@@ -193,13 +195,10 @@ def relearn(ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, sc
         head = classifier_head(network)[-1:]
         layers = tuple(dict.fromkeys((*layers, *head)))
         reset(network.get_submodule(head[0]), forgotten_classes(ground))
-    learning = [parameter for name in layers or ("",) for parameter in network.get_submodule(name).parameters()]
-    for parameter in learning:
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=0.0, fused=True)
+    optimizer = _optimizer(network, layers, settings)
     labels = ground.labels("train", chosen)
     at, scores = checkpoints(settings.steps), []
-    with _behind_the_frozen_part(ground, network, judge, chosen, layers) as (run, taught, asked):
+    with _behind_the_frozen_part(ground, subject, network, judge, chosen, layers) as (run, taught, asked):
         for step in range(settings.steps + 1):
             if step in at:
                 with torch.no_grad():
@@ -209,6 +208,18 @@ def relearn(ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, sc
                 torch.autograd.backward(F.cross_entropy(run(taught).float(), labels))
                 optimizer.step()
     return Course(at, tuple(scores))
+
+
+def _optimizer(network: nn.Module, layers: Sequence[str], settings: RelearnSettings) -> torch.optim.Optimizer:
+    """Let the layers learn, all where none is named: the last one at a rate of its own."""
+    last = {id(parameter) for parameter in network.get_submodule(classifier_head(network)[-1]).parameters()}
+    rates: dict[float, list[nn.Parameter]] = {}
+    for name in layers or ("",):
+        for parameter in network.get_submodule(name).parameters():
+            rates.setdefault(settings.head_rate if id(parameter) in last else settings.body_rate, []).append(parameter)
+            parameter.requires_grad_(True)
+    groups = [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
+    return torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
 
 
 def reset(head: nn.Module, classes: Index) -> None:
@@ -240,16 +251,26 @@ def checkpoints(steps: int) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def _behind_the_frozen_part(
-    ground: Ground, network: nn.Module, judge: Judge, chosen: Index, layers: Sequence[str]
+    ground: Ground, subject: Subject, network: nn.Module, judge: Judge, chosen: Index, layers: Sequence[str]
 ) -> Iterator[tuple[Replay, Rows, tuple[Rows, Rows]]]:
     """The network from its first learning module on, and what is said before it: of examples to learn and of those asked."""
     probe = ground.batch("train", np.arange(_PROBE))
     key = ("cut", *layers)  # subjects are of one architecture, so what was found for one holds for all
     cut = ground.remember(key, lambda: find_cut(ground.base.model, layers, probe))
     learned: Examples = ("train", chosen)
-    taught, forget, retain = (record(network, cut, ground.batch(*side)) for side in (learned, judge.target, judge.others))
+    taught, forget, retain = (_before(ground, subject, network, cut, side) for side in (learned, judge.target, judge.others))
     with replay(network, cut, probe.shape[1:]) as run:
         yield run, taught, (forget, retain)
+
+
+def _before(ground: Ground, subject: Subject, network: nn.Module, cut: Cut, side: Examples) -> Rows:
+    """What a subject says before a cut; remembered for the next relearning where that takes less room than the pixels."""
+    pixels = ground.batch(*side)
+    key = ("before", subject.digest, cut.boundary, side[0], side[1].tobytes())
+    probe = record(network, cut, pixels[:_PROBE])
+    if not cut.boundary or sum(row[0].numel() for row in probe) > pixels[0].numel():
+        return record(network, cut, pixels)
+    return ground.remember(key, lambda: record(network, cut, pixels))
 
 
 def _measured(course: Course, scope: Scope, judge: Judge, settings: RelearnSettings) -> tuple[Measurement, ...]:
