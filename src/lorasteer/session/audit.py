@@ -139,15 +139,16 @@ class Audit:
     def estimate(self) -> Estimate:
         """What it will cost; nothing is run but a timed forward pass."""
         units = self.units()
-        rest = [name for name, subject in units if self.remembered(name, subject) is None]
+        rest = [(name, subject) for name, subject in units if self.remembered(name, subject) is None]
         return Estimate(len(units), len(units) - len(rest), sum(self._costs(rest)))
 
-    def _costs(self, names: Sequence[str]) -> Iterator[float]:
+    def _costs(self, units: Sequence[tuple[str, Subject]]) -> Iterator[float]:
         """Estimated seconds of attacks, one after another; what several share is made with the first of them."""
         made: set[str] = set()
-        for name in names:
+        for name, subject in units:
             shared = ATTACKS[name]["shared"]
-            yield 0.0 if shared in made else ATTACKS[name]["cost"](self.ground)
+            free = shared in made or (ATTACKS[name]["redoes"] and subject.again is None)
+            yield 0.0 if free else ATTACKS[name]["cost"](self.ground)
             made |= {shared} if shared else set()
 
     def run(self, told: Callable[[Step], object] = lambda step: None) -> AuditRecord:
@@ -170,7 +171,7 @@ class Audit:
 
     def _results(self, told: Callable[[Step], object]) -> Iterator[AttackResult]:
         units = self.units()
-        rest = [name for name, subject in units if self.remembered(name, subject) is None]
+        rest = [(name, subject) for name, subject in units if self.remembered(name, subject) is None]
         costs = list(self._costs(rest))
         for number, (name, subject) in enumerate(units, 1):
             result, seconds = self.remembered(name, subject), 0.0

@@ -51,6 +51,7 @@ ATTACKS: Registry[Attack] = Registry(
         "needs": frozenset(),  # of "retrained", "change", "direction", "test-target"
         "suite": frozenset({"full"}),  # suites it belongs to: "quick", "full"
         "order": 999,  # place in reports: small numbers first, then by name
+        "redoes": False,  # whether it costs anything only for a model that can be made again
         "shared": "",  # what its cost is of, where that is made once for all models; attacks that name the same thing share it
     },
     entry_point_group="lorasteer.attacks",
