@@ -125,7 +125,7 @@ def memorisation(confidence: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
     return mean_in - mean_out, spread
 
 
-@ATTACKS.add("u-lira", kind="membership", cost=_unlearning_cost, settings=UnlearnedLiraSettings, order=51)
+@ATTACKS.add("u-lira", kind="membership", cost=_unlearning_cost, redoes=True, settings=UnlearnedLiraSettings, order=51)
 def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSettings) -> Finding:
     """Likelihood ratio between having unlearned an example by this method and never having seen it."""
     problem = too_few(pool_of(ground, settings)) or ("" if subject.again else "how this model was made cannot be done again")
