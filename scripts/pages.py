@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scripts import audits
 from scripts.http_api import http_api
 from scripts.picture import picture
 from scripts.schema import schema
@@ -193,14 +194,19 @@ def store_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _settings_table(kind: Any) -> str:
+def _settings_table(kind: Any, page: str = "settings.md") -> str:
     whole = kind.model_json_schema()
     own = whole.get("$defs", {}).get(kind.__name__, whole)  # a record that has parts of its own kind refers to itself
     properties, required = own.get("properties", {}), own.get("required", ())
     if not properties:
         return "No settings."
     rows = [
-        [f"`{name}`", _type(field), "required" if name in required else f"`{_default(field)}`", field.get("description", "")]
+        [
+            f"`{name}`",
+            _type(field, page),
+            "required" if name in required else f"`{_default(field)}`",
+            field.get("description", ""),
+        ]
         for name, field in properties.items()
     ]
     return table(["field", "type", "default", "meaning"], rows)
@@ -293,7 +299,12 @@ PAGES: dict[str, Writer] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/store.md": store_page,
 }
+_predicate_type = partial(_settings_table, page="../reference/settings.md")
 BLOCKS: dict[str, Writer] = {
+    "attacks": partial(audits.attacks_table, table),
+    "audit-results": partial(audits.results, ROOT / "benchmarks" / "results", table),
+    "certificate-predicate": partial(audits.predicate_table, _predicate_type),
+    "certificate-subjects": partial(audits.subjects_table, table),
     "cli": help_text,
     "intensity": intensity_table,
     "methods": methods_table,
@@ -301,4 +312,5 @@ BLOCKS: dict[str, Writer] = {
     "results": results,
     "session-states": session_states,
     "sources": sources_table,
+    "verdict-rule": audits.verdict_rule,
 }

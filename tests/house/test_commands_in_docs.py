@@ -49,6 +49,8 @@ def test_command_exists_with_its_options(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
     command = words[0] if not words[0].startswith("-") else ""
     shown = help_of(command)
+    if "COMMAND [ARGS]" in shown and len(words) > 1 and not words[1].startswith("-"):
+        shown = help_of(f"{command} {words[1]}")
     options = {word.split("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}
     missing = {option for option in options if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", shown)}
     assert missing == set()

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from lorasteer.cli.audit import audit
 from lorasteer.cli.bench import bench
+from lorasteer.cli.certificate import certificate
 from lorasteer.cli.demo import demo
 from lorasteer.cli.evaluate import evaluate
 from lorasteer.cli.export import export
@@ -30,11 +32,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts in a third of the time
     pretty_exceptions_enable=False,  # a bug shows Python's own traceback
 )
-_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, web, evaluate, methods)
+_BEFORE_RUNS: tuple[Callable[..., None], ...] = (demo, train, retrain, unlearn, steer, web, evaluate, audit, methods)
 _AFTER_RUNS: tuple[Callable[..., None], ...] = (export, bench)
 for command in _BEFORE_RUNS:
     app.command(help=help_of(command))(command)
 app.add_typer(runs, name="runs")
+app.add_typer(certificate, name="certificate")
 for command in _AFTER_RUNS:
     app.command(help=help_of(command))(command)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,3 +33,30 @@ def working(label: str) -> Iterator[Sequence[Observer]]:
             bar.update(task, total=step.steps, completed=step.step, loss=f"loss {step.loss:.3g}")
 
         yield (observe,)
+
+
+Counted = Callable[[int, int, str, float], None]
+"""Told how much of how much is done, what was last, and how many seconds are left."""
+
+
+@contextmanager
+def counting(label: str) -> Iterator[Counted]:
+    """A piece of work of many parts; gives what shows how many are done.
+
+    Args:
+        label: What is being done, in a few words.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total, last, left: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[last]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, last="")
+
+        def count(done: int, total: int, last: str, left: float) -> None:
+            bar.update(task, total=total, completed=done, last=f"{last}, about {left:.0f} s left")
+
+        yield count

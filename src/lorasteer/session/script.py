@@ -25,7 +25,7 @@ TOLD = ("forget_accuracy", "forget_test_accuracy", "retain_test_accuracy")
 """Measurements that a line of a script tells."""
 LOGGED_ALONE = frozenset({"undo", "go", "stop", "found"})
 """Events that end a step: it is all of them, or the last of them."""
-BY_THE_PROGRAM = frozenset({"begin", "finished", "interrupt", "failed", "recovered"})
+BY_THE_PROGRAM = frozenset({"begin", "finished", "interrupt", "failed", "recovered", "audit"})
 """Events that say nothing about which step is meant."""
 WHILE_SEEKING = frozenset({"goal", "go", "commit"})
 """Events of a search for a goal: its tries, and putting the best one in force."""

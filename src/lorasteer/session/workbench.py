@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from lorasteer.changes import AdapterChange, Change, compose
 from lorasteer.changes.adapter import Dialled
 from lorasteer.evaluation import Context, Outputs, Spread, evaluate, verdict
+from lorasteer.evaluation.audit.difficulty import difficulty_of
 from lorasteer.methods import METHODS
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.records import Evaluation
+from lorasteer.records.difficulty import Difficulty
 from lorasteer.session.answers import Question, key_of
 from lorasteer.session.bench import Bench
 from lorasteer.session.round import Round as Round
@@ -59,6 +61,10 @@ class Workbench(Bench[ImageData, Outputs]):
         folder = self.cache / "activations" if self.cache else None
         self._memory = Memory(self.base, inputs, folder, self.memory_budget)
         self._holdout = holdout_for(self.base.record, self.data)
+
+    def difficulty(self, translation: Translation, *, seed: int = 0) -> Difficulty:
+        """How hard the request will be, before it is run: a label and its evidence, in seconds."""
+        return difficulty_of(self.material(translation.splits), seed=seed)
 
     @property
     def inputs(self) -> Inputs:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from lorasteer.errors import StoreError, UserError, WeightsError
-from lorasteer.records import ChangeRecord, Record
+from lorasteer.records import AuditRecord, ChangeRecord, Record
 from lorasteer.store.disk import cannot_write, flush, flush_tree, size_of
 
 if TYPE_CHECKING:
     from lorasteer.changes import Change
     from lorasteer.tasks.tensors import NamedTensors, Tensors
 
-FOLDER, MANIFEST, RESUME = "blobs", "manifest.json", "resume.safetensors"
+FOLDER, MANIFEST, RESUME, AUDIT = "blobs", "manifest.json", "resume.safetensors", "audit.json"
 UNFINISHED = ".new-"
 Writer = Callable[[Path], None]
 
@@ -31,11 +31,12 @@ class Manifest(Record):
     """What a blob holds. The blob is named by the sha256 of this file, so nothing in it can change under its name."""
 
     kind: str
-    """`adapter`, `weights` or `composed` for a change; `resume` for what a training goes on from."""
+    """`adapter`, `weights` or `composed` for a change; `resume` for what a training goes on from; `audit` for what one found."""
     base: str
     """Digest of the base model it belongs to."""
     numbers: str
-    """Digest of the numbers with their configuration, as the change's description states it; empty for `resume`."""
+    """Digest of the numbers with their configuration, as the change's description states it, or of an audit's record; empty for
+    `resume`."""
     config: str
     """sha256 of all JSON files, names and bytes: the configuration that scales the numbers."""
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
@@ -77,6 +78,29 @@ class Blobs:
         from lorasteer.tasks.tensors import write_tensors
 
         return self._keep(lambda folder: write_tensors(folder / RESUME, tensors), kind="resume", base=base, numbers="")
+
+    def keep_audit(self, record: AuditRecord) -> str:
+        """Keep what an audit found and return the blob's name.
+
+        Raises:
+            StoreError: It cannot be written; nothing is left behind.
+        """
+
+        def write(folder: Path) -> None:
+            (folder / AUDIT).write_text(record.to_json(), encoding="utf-8")
+
+        return self._keep(write, kind="audit", base=record.base, numbers=record.digest, check=lambda folder: None)
+
+    def audit(self, name: str) -> str:
+        """The JSON of what an audit found, as it was written.
+
+        Raises:
+            WeightsError: The blob is missing or altered, or holds something else.
+        """
+        folder, manifest = self.checked(name)
+        if manifest.kind != "audit":
+            raise WeightsError(f"blob {name[:12]} is of kind {manifest.kind!r}, not an audit. Restore the store from a copy.")
+        return (folder / AUDIT).read_text(encoding="utf-8")
 
     def keep_files(self, source: Path, names: Mapping[str, str], record: ChangeRecord) -> str:
         """Keep the files of a change that lies elsewhere, by name and sha256, without reading their numbers."""

@@ -69,6 +69,7 @@ def _of_run(connection: sqlite3.Connection, blobs: Blobs, row: sqlite3.Row) -> I
         return
     yield from _of_log(name, events, row["log"])
     yield from _of_place(name, run, events)
+    yield from _of_audits(name, events, blobs)
     added = _added(events)
     yield from _of_tree(name, parts["iterations"], run, added)
     for iteration in parts["iterations"]:
@@ -115,6 +116,17 @@ def _of_place(name: str, run: RunRecord, events: Sequence[Event]) -> Iterator[Pr
         yield Problem(name, "base, data, versions or time are not those that its first event names")
     if (last.get("head"), last.get("state")) != (run.head, run.state):
         yield Problem(name, f"head {run.head} and state {run.state!r} are not those that its last event names")
+
+
+def _of_audits(name: str, events: Sequence[Event], blobs: Blobs) -> Iterator[Problem]:
+    """What an audit found must be what the log names."""
+    for event in events:
+        if event.action != "audit" or "audit" not in event.detail:
+            continue
+        try:
+            blobs.audit(str(event.detail["audit"]))
+        except UserError as error:
+            yield Problem(f"{name}, event {event.seq}", str(error))
 
 
 def _of_tree(name: str, found: Sequence[sqlite3.Row], run: RunRecord, added: Mapping[int, Event]) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lorasteer.errors import StoreError, choices
 from lorasteer.records import CalibrationPoint, Event, Iteration, RunRecord, Snapshot
 from lorasteer.store import rows
-from lorasteer.store.blobs import Blobs
+from lorasteer.store.blobs import Blobs, digests_in
 from lorasteer.store.index import Index
 from lorasteer.store.lock import WriterLock, lock_of
 from lorasteer.store.older import older_runs, take_in
@@ -173,6 +173,33 @@ class RunReader:
         """
         row = self._row(name, number)
         return None if row["resume"] is None else self._blobs.resume(row["resume"], rows.iteration_of(row).change.base)
+
+    def as_written(self, name: str, number: int | None = None) -> str:
+        """The JSON of an iteration as the log has its digest; a later program may know more fields than it holds.
+
+        Raises:
+            StoreError: There is no such run or iteration.
+        """
+        return str(self._row(name, number)["record"])
+
+    def change_files(self, name: str, number: int | None = None) -> dict[str, str]:
+        """sha256 of each file of an iteration's change, as it lies there now, whatever its manifest says.
+
+        Raises:
+            StoreError: There is no such run or iteration.
+        """
+        return digests_in(self._blobs.folder / self._row(name, number)["change"])
+
+    def audit_as_written(self, name: str, number: int | None = None) -> str | None:
+        """The JSON of the latest audit of an iteration, as the log has its digest; None where it was not audited.
+
+        Raises:
+            StoreError: There is no such run or iteration.
+            WeightsError: The audit is missing or altered.
+        """
+        wanted = self._row(name, number)["number"]
+        kept = [event.detail["audit"] for event in self.events(name) if event.detail.get("audited") == wanted]
+        return self._blobs.audit(str(kept[-1])) if kept else None
 
     def events(self, name: str) -> tuple[Event, ...]:
         """The log of a run, the oldest first.

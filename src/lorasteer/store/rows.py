@@ -153,5 +153,7 @@ def now() -> str:
 
 
 def named_blobs(connection: sqlite3.Connection) -> set[str]:
-    """Names of all blobs that an iteration needs."""
-    return {name for row in connection.execute("SELECT change, resume FROM iterations") for name in row if name is not None}
+    """Names of all blobs that an iteration needs, and of those that hold its audits."""
+    audits = connection.execute("SELECT json_extract(detail, '$.audit') FROM events WHERE action = 'audit'")
+    iterations = connection.execute("SELECT change, resume FROM iterations")
+    return {name for row in (*iterations, *audits) for name in row if name is not None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from lorasteer.errors import WeightsError
-from lorasteer.records import CalibrationPoint, Event, Iteration, RunRecord, Snapshot
+from lorasteer.records import AuditRecord, CalibrationPoint, Event, Iteration, RunRecord, Snapshot
 from lorasteer.store import rows
 from lorasteer.store.checking import Problem, problems_of
 from lorasteer.store.reading import RunReader, id_of
@@ -153,6 +153,20 @@ class RunStore(RunReader):
             name = id_of(connection, run_id, self.root)
             rows.place(connection, name, head=head, state=state)
             return rows.add_event(connection, name, actor=actor, action=action, why=why, detail=detail or {})
+
+    def add_audit(self, run_id: str, number: int, record: AuditRecord, *, actor: str) -> Event:
+        """Keep what an audit of an iteration found, and log it: both or neither. Returns the line of the log.
+
+        Raises:
+            StoreError: There is no such run or iteration, or the store cannot be written.
+        """
+        with self._turn():
+            self.iteration(run_id, number)
+            detail: Detail = {
+                "audited": number, "audit": self._blobs.keep_audit(record), "digest": record.digest,
+                "verdict": record.verdict.label if record.verdict else None,
+            }  # fmt: skip
+            return self.move(run_id, actor=actor, action="audit", detail=detail)
 
     def remove(self, name: str) -> str:
         """Remove a run with its log for good and return its id; `gc` frees the room that its numbers take.
