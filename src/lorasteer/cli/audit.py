@@ -41,14 +41,14 @@ def audit(
         lorasteer audit 3f2a1c --retrained 2
         lorasteer audit 3f2a1c --suite full --retrained 2 --out audit.html
     """
-    from lorasteer.session.opening import open_bench, retrained_models
+    from lorasteer.session.opening import open_workbench, retrained_models
 
     _check_out(out, overwrite)
     opened = open_change(run, places.store)
     if opened.kept is None:
         raise PlanError("the folder of a change alone does not say what was to be forgotten; give the run it belongs to.")
     folder = base or _base_of(opened.kept.run.base_folder)
-    bench = open_bench(folder, places.data, places.cache)
+    bench = open_workbench(folder, places.data, places.cache, purpose="the audit")
     translation = _translation(bench, run, opened, places.store)
     beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
     from lorasteer.session.audit import prepare

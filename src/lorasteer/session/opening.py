@@ -101,8 +101,16 @@ def open_bench(folder: Path | str, data: str | None = None, cache: Path | None =
     return bench
 
 
-def open_workbench(folder: Path, data: str | None = None, cache: Path | None = None) -> Workbench:
-    """A base that can be steered step by step, and its data: an image classifier.
+def open_workbench(
+    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "steering step by step"
+) -> Workbench:
+    """An image classifier and its data, for what works on images so far.
+
+    Args:
+        folder: Folder of the base.
+        data: Where the data lies; as the base recorded it when left out.
+        cache: Folder for activations and retrained models; the user's own when left out.
+        purpose: What it is opened for, as the message names it.
 
     Raises:
         SessionError: The base is of another kind.
@@ -110,7 +118,7 @@ def open_workbench(folder: Path, data: str | None = None, cache: Path | None = N
     task = task_of(folder)
     if task != Workbench.task:
         raise SessionError(
-            f"the base in {folder} is a {task} model; steering step by step is for image models so far. "
+            f"the base in {folder} is a {task} model; {purpose} is for image models so far. "
             "Use lorasteer unlearn, evaluate and export."
         )
     bench = open_bench(folder, data, cache)

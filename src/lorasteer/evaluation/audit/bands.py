@@ -126,7 +126,8 @@ def _of_membership(stand: Stand, result: AttackResult, measured: Measurement) ->
     values = [0.5, *map(value_of, stand.beside(result, measured))]
     original = stand.same(stand.base, result.attack, measured.name)
     margin = _chance(measured, measured)
-    clue = clue_of(result, measured, min(values) - margin, max(values) + margin, original and original.value, 1.0)
+    known = None if original is None else original.value
+    clue = clue_of(result, measured, min(values) - margin, max(values) + margin, known, 1.0)
     return Reading(clue, result.kind, value_of(measured) - 0.5)
 
 
