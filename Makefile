@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python {sys.version.split()[0]} is too old; 3.11 or newer is needed: make setup PYTHON=python3.11")'
 	@test -x $(BIN)/python || { echo "setup: making .venv"; $(PYTHON) -m venv .venv; }
 	@echo "setup: installing torch"; $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	@echo "setup: installing lorasteer and its tools"; $(PIP) --editable '.[web,umap,dev]'
+	@echo "setup: installing lorasteer and its tools"; $(PIP) --editable '.[web,umap,language,dev]'
 	@touch $@
 
 demo: $(STAMP) ## Make a network forget a digit, and see what it cost

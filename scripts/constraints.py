@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("web", "umap", "dev")
+EXTRAS = ("web", "umap", "language", "dev")
 HEADER = "# Exact versions everything is tested with; written by scripts/constraints.py.\n"
 
 

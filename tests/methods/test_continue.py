@@ -52,7 +52,9 @@ def same(one: Change, other: Change) -> bool:
 
 
 def test_training_methods_continue_and_others_do_not() -> None:
-    assert set(TRAINING) == {name for name in METHODS.names() if "epochs" in METHODS[name].factory.Settings.model_fields}
+    assert set(TRAINING) == {
+        name for name in METHODS.names(tasks="vision") if "epochs" in METHODS[name].factory.Settings.model_fields
+    }
     assert OTHERS
 
 

@@ -43,7 +43,7 @@ def audited() -> AuditRecord:
     )  # fmt: skip
     clue = Clue(
         question="learned again", attack="relearn-forget", measurement="steps_to_recover", value=1, low=10, high=20, n=2,
-        found="below",
+        found="towards the base",
     )  # fmt: skip
     return AuditRecord(
         suite="quick", wording="class a", base=kept_base().digest, splits=splits().digest,
