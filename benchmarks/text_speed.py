@@ -35,7 +35,7 @@ from lorasteer.methods.adapter.lora_ihl import InvertedHinge, TextInvertedHingeS
 from lorasteer.methods.learning import prepare
 from lorasteer.methods.text_learner import wrapped_view
 from lorasteer.methods.text_objective import StepLoss
-from lorasteer.methods.text_pools import TextStep, make_text_pools
+from lorasteer.methods.text_pools import make_text_pools
 from lorasteer.methods.text_source import Asker, Source
 from lorasteer.methods.tokens import TokenObjective
 from lorasteer.records import Request, Target
@@ -248,7 +248,8 @@ def check(setup: Setup, part: str) -> None:
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.02)
-    inputs = collated([{"forget": one, "keep": other} for one, other in zip(*groups(bench, step), strict=True)])
+    forget, keep = (rows_of(bench, sample.index) for sample in (step.forget, step.keep[0]))
+    inputs = collated([{"forget": one, "keep": other} for one, other in zip(forget, keep, strict=True)])
     with torch.no_grad():
         with model.disable_adapter():
             reference = answers(model, inputs["keep"])[0]
@@ -261,11 +262,6 @@ def check(setup: Setup, part: str) -> None:
     say(f"{PARTS[part]}: the same step costs {mine:.6f} here and {theirs:.6f} there")
     if abs(mine - theirs) > 1e-4 * abs(theirs):
         raise AssertionError(f"losses of the same step differ: {mine} and {theirs}")
-
-
-def groups(bench: TextBench, step: TextStep) -> tuple[list[Row], list[Row]]:
-    """Examples of a step: to forget, and to keep."""
-    return rows_of(bench, step.forget.index), rows_of(bench, step.keep[0].index)
 
 
 def rows_for(part: str, turns: Sequence[Mapping[str, Any]], peaks: Mapping[str, float]) -> list[list[str]]:
@@ -290,9 +286,9 @@ def main(turns: int = TURNS, epochs: int = EPOCHS) -> None:
     note = (
         f"Median of {turns} turns, {torch.get_num_threads()} threads, float32. Llama of 5.2 M numbers with random weights: speed "
         f"does not depend on what they hold. TOFU {SPLIT}, {epochs} epochs; a step takes {BATCH} examples to forget and {BATCH} "
-        f"of {RETAIN:,} retained. LoRA of rank {RANK} on all linear layers of the blocks named; nothing ends it early. Ours: whole "
-        "rounds; a first one computes the states and reference answers that a later one remembers. The plain recipe: training "
-        "only. In brackets the ratio of CPU seconds. Memory: rise of the peak in a fresh process, one epoch."
+        f"of {RETAIN:,} retained. LoRA of rank {RANK} on all linear layers of the blocks named; nothing ends it early. Ours: "
+        "whole rounds; a first one computes the states and reference answers that a later one remembers. The plain recipe: "
+        "training only. In brackets the ratio of CPU seconds. Memory: rise of the peak in a fresh process, one epoch."
     )
     columns = ["", "seconds a step", "CPU seconds a step", "times faster", "extra memory, MB"]
     write(
