@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import audit, browser, calibration, goal, pretrained, scatter, speed, steering, table1, text_evaluation, tofu
+from benchmarks import (
+    audit,
+    browser,
+    calibration,
+    goal,
+    pretrained,
+    scatter,
+    speed,
+    steering,
+    table1,
+    text_evaluation,
+    text_speed,
+    tofu,
+    vocabulary,
+)
 
 EXPERIMENTS = {
     "table1-mnist": table1.main,
@@ -22,6 +36,8 @@ EXPERIMENTS = {
     "browser": browser.main,
     "tofu": tofu.main,
     "text-evaluation": text_evaluation.main,
+    "text-speed": text_speed.main,
+    "vocabulary": vocabulary.main,
     "audit-mnist": audit.main,
     "audit-cifar10": audit.main_cifar10,
 }
