@@ -50,7 +50,8 @@ def test_a_slow_browser_gets_the_newest_frames_and_the_server_keeps_none_of_the_
         until(lambda: server.ask("/test/state")["drawn"] == 500, 120)
         state = server.ask("/test/state")
         assert state["dropped"] > 100
-        assert len(state["timings"]) + state["dropped"] == 501
+        # a frame that a very slow browser took too long for is drawn anew, and counted as neither
+        assert 501 - 3 <= len(state["timings"]) + state["dropped"] <= 501
         # 400 frames that nobody kept would be 43 MB of text; the allowance is for allocator and message history
         assert server.memory() - early < 25e6
         assert np.array_equal(drawn(page), cloud(10_000, 10, 500))
