@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from lorasteer.errors import DataError, choices
+from lorasteer.tasks.sourcing import load_from
 from lorasteer.tasks.vision.data import ImageData
-from lorasteer.tasks.vision.options import call_checked
 from lorasteer.tasks.vision.sources.catalog import SOURCES
 
 
@@ -31,48 +28,5 @@ def load_data(spec: str, **options: Any) -> ImageData:
         >>> load_data("digits").shape
         (1, 8, 8)
     """
-    words, written = _split_options(spec)
-    source, location = _resolve(words)
-    options = {**written, **options}
-    data = call_checked(SOURCES[source].factory, (location,), options, what=f"data source {source!r}", error=DataError)
-    return dataclasses.replace(data, name=_name(source, location, options))
-
-
-def _split_options(spec: str) -> tuple[str, dict[str, str]]:
-    words, _, query = spec.partition("?")
-    if Path(spec).exists():  # a path may hold a question mark
-        return spec, {}
-    return words, dict(parse_qsl(query, keep_blank_values=True))
-
-
-def _resolve(words: str) -> tuple[str, str]:
-    head, _, place = words.partition(":")
-    if head in SOURCES:
-        needs = SOURCES[head]["needs_location"]
-        if bool(place) != needs:
-            wish = "needs a place after it" if needs else "takes no place"
-            raise DataError(f"data source {head!r} {wish}, got {words!r}. Write {SOURCES[head]['example']!r}.")
-        return head, place
-    found = [entry.name for entry in SOURCES if words and entry["recognises"](Path(words))]
-    if len(found) == 1:
-        return found[0], words
-    if found:
-        raise DataError(f"{words!r} can be read as {' or '.join(found)}. Write '{found[0]}:{words}' to choose.")
-    raise DataError(_unknown(words))
-
-
-def _unknown(words: str) -> str:
-    if words and Path(words).exists():
-        readable = "; ".join(f"{entry.name}: {entry['reads']}" for entry in SOURCES if entry["needs_location"])
-        return f"{words!r} holds no data that is recognised. Allowed are {readable}."
-    return (
-        f"there is no data source and no path {words!r}. {choices(words, SOURCES.names())} "
-        "Or give an existing path, or a hub id as hub:owner/name."
-    )
-
-
-def _name(source: str, location: str, options: dict[str, Any]) -> str:
-    """A spec that needs nothing else: whole paths, and the options that were given."""
-    place = str(Path(location).resolve()) if location and Path(location).exists() else location
-    query = f"?{urlencode(sorted(options.items()))}" if options else ""
-    return f"{source}{':' if place else ''}{place}{query}"
+    data, name = load_from(SOURCES, spec, options)
+    return dataclasses.replace(data, name=name)
