@@ -17,7 +17,7 @@ from lorasteer.tasks.base import Base, BaseRecord
 from lorasteer.tasks.language.data import TextData
 from lorasteer.tasks.language.inputs import Template, TextInputs, tokenizer_digest
 from lorasteer.tasks.language.models import Made
-from lorasteer.tasks.language.models.hub import load_tokenizer
+from lorasteer.tasks.language.models.hub import load_tokenizer, save_tokenizer
 from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.pretrained import first_line
 from lorasteer.tasks.splits import Holdout, Part, hold_out
@@ -58,10 +58,7 @@ class LanguageBase(Base):
 
     def write_beside(self, folder: Path) -> None:
         """Write tokenizer and configuration, so that `transformers` can load the folder as well."""
-        try:
-            self.tokenizer.save_pretrained(folder)
-        except OSError as error:
-            raise StoreError(f"cannot write the tokenizer to {folder}: {error}. Free space or choose another folder.") from error
+        save_tokenizer(self.tokenizer, folder)
         write_text(folder / "config.json", json.dumps(json_of(Network.of(self.model).causal), indent=2))
 
 

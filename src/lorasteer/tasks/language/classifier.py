@@ -20,7 +20,7 @@ from lorasteer.tasks.base import Base, BaseRecord
 from lorasteer.tasks.language.classifier_models import TextClassifier, make_classifier, wrapped
 from lorasteer.tasks.language.inputs import tokenizer_digest
 from lorasteer.tasks.language.labelled import LabelledData, LabelledInputs
-from lorasteer.tasks.language.models.hub import load_tokenizer
+from lorasteer.tasks.language.models.hub import load_tokenizer, save_tokenizer
 from lorasteer.tasks.pretrained import first_line
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits, hold_out
 from lorasteer.tasks.tensors import write_text
@@ -54,10 +54,7 @@ class TextClassifierBase(Base):
 
     def write_beside(self, folder: Path) -> None:
         """Write the tokenizer."""
-        try:
-            self.tokenizer.save_pretrained(folder)
-        except OSError as error:
-            raise StoreError(f"cannot write the tokenizer to {folder}: {error}. Free space or choose another folder.") from error
+        save_tokenizer(self.tokenizer, folder)
         record = self.record
         assert isinstance(record, TextClassifierRecord)
         write_text(folder / "config.json", json.dumps(record.config, indent=2))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from lorasteer.errors import WeightsError
+from lorasteer.errors import StoreError, WeightsError
 from lorasteer.tasks.language.models.catalog import LANGUAGE_MODELS, Made
 from lorasteer.tasks.pretrained import first_line, is_place, quiet, refuse_gaps, refuse_pickled_folder
 from lorasteer.tasks.training import FitSettings
@@ -64,3 +64,15 @@ def load_tokenizer(location: str | Path) -> Any:
             f"the tokenizer of {str(location)!r} cannot be loaded: {first_line(error)}. Put tokenizer.json and "
             "tokenizer_config.json, as save_pretrained writes them, into that folder."
         ) from error
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer's files.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    try:
+        tokenizer.save_pretrained(folder)
+    except OSError as error:
+        raise StoreError(f"cannot write the tokenizer to {folder}: {error}. Free space or choose another folder.") from error
