@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lorasteer.records import AuditRecord
 from lorasteer.store import RunStore
 from tests.cli.conftest import Run
+from tests.support.digits import digits
 
 
 @pytest.fixture
@@ -53,6 +55,44 @@ def test_a_run_in_a_folder_is_audited_without_the_store(run: Run, kept: str, tmp
     assert "Without a retrained model" in done.out
     assert (tmp_path / "audit.md").read_text().startswith("# Audit: class 7")
     assert len(RunStore(home / "runs").events(kept)) == events
+
+
+def test_one_example_by_name_is_audited_as_far_as_it_goes(run: Run, base: Path) -> None:
+    """What an attack cannot do with so few is said, number by number; nothing crashes and no verdict is made up."""
+    ids = digits().train.ids[digits().train.labels == 7]
+    assert run("unlearn", base, "--ids", ids[0], "--set", "epochs=1", "--set", "retain=50").code == 0
+    (listed,) = run("runs", "list", "--json").json
+    done = run("audit", listed["id"], "--suite", "full", "--json")
+    assert done.code == 0
+    record = AuditRecord.from_json(done.out)
+    numbers = [one for result in record.results for one in result.measurements]
+    assert [one.name for one in numbers if not (one.note if one.value is None else one.n)] == []
+    why = {one.name: one.note for one in numbers if one.value is None}
+    assert why["refit_forget_1"] == "no example of the target is left to judge by"
+    assert "1 forget examples and" in why["lira_auc"]
+    assert why["worst_forget_accuracy"] == "1 forget examples are too few; it takes 20"
+    assert record.verdict is not None
+    assert record.verdict.label not in ("removed to the depth tested", "suppressed")
+
+
+def test_what_it_is_held_against_must_fit(run: Run, kept: str, base: Path, tmp_path: Path) -> None:
+    """A base is no retrained model, nor is one that was retrained without another class."""
+    assert run("retrain", base, "--forget", "3", "--out", tmp_path / "other").code == 0
+    for folder in (base, tmp_path / "other"):
+        run("audit", kept, "--compare", folder).refused("not retrained without this forget set", "lorasteer retrain")
+
+
+def test_a_test_set_of_the_target_alone_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    x, y = digits().train.images[:600], digits().train.labels[:600]
+    sevens = digits().test.labels == 7
+    test = {"x_test": digits().test.images[sevens], "y_test": digits().test.labels[sevens]}
+    np.savez(tmp_path / "sevens.npz", x_train=x, y_train=y, **test)
+    assert run("train", tmp_path / "sevens.npz", "--model", "mlp", "--epochs", "1", "--out", tmp_path / "base").code == 0
+    assert run("unlearn", tmp_path / "base", "--forget", "7", "--method", "logit-mask").code == 0
+    (listed,) = run("runs", "list", "--json").json
+    done = run("audit", listed["id"])
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1].startswith("lorasteer: the test set holds no example but those of the target")
 
 
 def test_refusals(run: Run, kept: str, tmp_path: Path) -> None:
