@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lorasteer.errors import PlanError
 from lorasteer.evaluation.audit import ATTACKS, Ground, Subject, attacks_of, missing, run_attack
+from lorasteer.records import Settings
 from lorasteer.records.audit import AttackResult
-from tests.support.audited import base, ground, masked, never_saw, same_numbers, single_examples
+from lorasteer.tasks.activations import Inputs
+from lorasteer.tasks.base import Base
+from lorasteer.tasks.splits import Splits
+from tests.support.audited import SEVEN, base, ground, masked, never_saw, same_numbers, single_examples, whole_class
+from tests.support.proofs import proves
 
-KINDS = ("relearning", "probe", "likeness", "depth", "quantisation", "switch", "lift", "noise")
-NAMES = sorted(name for kind in KINDS for name in ATTACKS.names(kind=kind))
+NAMES = sorted(ATTACKS.names())
+SHADOWS = {"kind": "head", "shadows": 4, "beside": 200}
+QUICK: dict[str, Settings] = {
+    name: ATTACKS[name]["settings"](**SHADOWS, **({"unlearned": 4} if name == "u-lira" else {}))
+    for name in ATTACKS.names(kind="membership")
+}
+"""Settings of attacks that would take long by their own."""
+
+
+def hidden(by: float = 1e4) -> Subject:
+    """The base with the seven's bias lowered, which can be done to another base as well."""
+
+    def again(other: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
+        network = other.copy()
+        with torch.no_grad():
+            network.get_parameter("fc3.bias")[SEVEN] -= by
+        return network.eval().requires_grad_(False)
+
+    return replace(masked(by), again=again)
 
 
 def said(result: AttackResult) -> AttackResult:
@@ -20,39 +45,64 @@ def said(result: AttackResult) -> AttackResult:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@proves("invariance", *NAMES)
 def test_an_attack_leaves_every_model_as_it_was(name: str) -> None:
-    place, subject = ground(), masked()
+    place, subject = ground(), hidden()
     everybody = [*place.retrained, place.original, subject]
     digests = [same_numbers(model.network, model.digest) for model in everybody[:-1]]
     before = Subject.of_network("masked", subject.network).digest
     random, drawn = torch.get_rng_state(), np.random.get_state()[1].tolist()
-    result = run_attack(name, place, subject)
+    result = run_attack(name, place, subject, QUICK.get(name))
     assert all(digests)
     assert all(same_numbers(model.network, model.digest) for model in everybody[:-1])
     assert same_numbers(subject.network, before)
     assert base().digest == place.original.digest
     assert torch.equal(torch.get_rng_state(), random)
     assert np.random.get_state()[1].tolist() == drawn
-    assert result.measurements
+    assert result.measurements[0].value is not None
     assert result.subject == "masked"
     assert result.kind == ATTACKS[name]["kind"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_attack_gives_the_same_again_and_its_seed_decides(name: str) -> None:
-    first, again = (run_attack(name, ground(), masked()) for _ in range(2))
+    first, again = (run_attack(name, ground(), hidden(), QUICK.get(name)) for _ in range(2))
     assert said(first) == said(again)
     assert AttackResult.from_json(first.to_json()) == first
-    assert run_attack(name, ground(seed=1), masked()).seed == 1
+    assert run_attack(name, ground(seed=1), hidden(), QUICK.get(name)).seed == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_attack_on_single_examples_gives_numbers_or_a_reason(name: str) -> None:
     """No test example belongs to the target, and its class is retained."""
-    result = run_attack(name, ground(splits=single_examples()), masked(5.0))
+    result = run_attack(name, ground(splits=single_examples()), hidden(5.0), QUICK.get(name))
     assert all(found.value is not None or found.note for found in result.measurements)
     shares = [found for found in result.measurements if found.unit == "share" and found.value is not None]
     assert all(0 <= found.value <= 1 for found in shares if found.value is not None)
+
+
+FEW = {
+    "one example by name": replace(single_examples(), forget=single_examples().forget[:1]),
+    "two examples by name": replace(single_examples(), forget=single_examples().forget[:2]),
+    "one to train with": replace(whole_class(), forget=whole_class().forget[:1]),
+    "one to test with": replace(whole_class(), forget_test=whole_class().forget_test[:1]),
+}
+
+
+@pytest.mark.parametrize("what", FEW)
+@pytest.mark.parametrize("name", NAMES)
+def test_few_examples_give_a_number_of_some_or_a_reason(name: str, what: str) -> None:
+    """No number rests on nothing, and nothing crashes where an attack needs more examples than there are."""
+    found = run_attack(name, ground(splits=FEW[what]), hidden(5.0), QUICK.get(name)).measurements
+    assert found
+    assert [one.name for one in found if not (one.note if one.value is None else one.n)] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(ATTACKS.names(kind="membership")) - {"worst-case"}))
+def test_without_other_test_examples_there_is_nothing_to_judge_by(name: str) -> None:
+    splits = replace(whole_class(), retain_test=whole_class().retain_test[:0])
+    with pytest.raises(PlanError, match=r"^the test set holds no example but those of the target"):
+        run_attack(name, ground(splits=splits), masked())
 
 
 @pytest.mark.parametrize("name", NAMES)

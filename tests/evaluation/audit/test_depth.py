@@ -23,6 +23,7 @@ from tests.support.audited import (
     value,
     vector_ground,
 )  # fmt: skip
+from tests.support.proofs import proves
 
 
 def two_layers(first: list[list[float]]) -> nn.Module:
@@ -32,6 +33,7 @@ def two_layers(first: list[list[float]]) -> nn.Module:
     return layers.eval().requires_grad_(False)
 
 
+@proves("hand", "unlearning-depth")
 def test_the_score_worked_by_hand() -> None:
     """Stations fall by 2, 0.04 and 1 with the retrained model: two encode. The subject falls by 1 and by 3, cut to 1.
 
@@ -60,12 +62,14 @@ def test_a_fall_worked_by_hand() -> None:
     assert found.others == (pytest.approx(0.0, abs=1e-3),)
 
 
+@proves("power", "unlearning-depth")
 def test_the_base_is_intact_and_so_is_a_mask_of_its_logit() -> None:
+    """Power: a masked model is found to be as intact as the base."""
     assert readings("unlearning-depth", "depth_score", [ground().original, masked()]) == pytest.approx([0.0, 0.0], abs=1e-3)
 
 
 def test_another_basis_of_the_same_features_is_no_erasure() -> None:
-    """Power: hidden units in another order and scale say the same; the stitch sees through it."""
+    """Hidden units in another order and scale say the same; the stitch sees through it."""
     order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
     model = base().model
     turned = {
@@ -77,6 +81,7 @@ def test_another_basis_of_the_same_features_is_no_erasure() -> None:
     assert score == pytest.approx(0.0, abs=0.02)
 
 
+@proves("power", "unlearning-depth")
 def test_erasing_what_marks_the_target_is_found_at_that_layer() -> None:
     """Power: the direction of the last hidden layer in which sevens differ most from the rest is projected out of it."""
     place = ground()
@@ -97,6 +102,7 @@ def test_erasing_what_marks_the_target_is_found_at_that_layer() -> None:
     assert fall.y[1] > 0.3
 
 
+@proves("null", "unlearning-depth", draws=50)
 def test_models_that_never_saw_the_target_are_not_called_intact() -> None:
     """Null: of fifty, at most one in twenty scores below one half, where 0 is intact."""
     scores = readings("unlearning-depth", "depth_score", fifty())

@@ -14,7 +14,7 @@ from lorasteer.core.intervals import auc_interval
 from lorasteer.core.membership import likelihood_ratio
 from lorasteer.core.statistics import label_log_odds
 from lorasteer.errors import PlanError
-from lorasteer.evaluation.audit import run_attack
+from lorasteer.evaluation.audit import heads, run_attack
 from lorasteer.evaluation.audit.lira import LiraSettings, UnlearnedLiraSettings
 from lorasteer.evaluation.audit.pool import Pool
 from lorasteer.evaluation.audit.rmia import RelativeSettings
@@ -25,9 +25,22 @@ from lorasteer.tasks.activations import Inputs
 from lorasteer.tasks.base import Base, weights_digest
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits
 from tests.support.chances import most_by_chance
-from tests.support.noise import SIDE, Noise, known_noise, noise_ground, subject_of, taught, untrained
+from tests.support.noise import (
+    CLASSES,
+    SIDE,
+    Noise,
+    base_of,
+    known_noise,
+    noise_ground,
+    splits_of,
+    subject_of,
+    taught,
+    untrained,
+)
+from tests.support.proofs import proves
 
 SHADOWS = {"kind": "full", "shadows": 16}
+SETTINGS = {"lira": LiraSettings, "rmia": RelativeSettings, "u-lira": UnlearnedLiraSettings}
 MEMBERS, OTHERS = [3.0, 2.0, 1.0, 0.0], [2.5, 0.5, -1.0, -2.0]
 
 
@@ -51,6 +64,17 @@ class Says(nn.Module):
         return torch.cat([rows, torch.zeros_like(rows)], 1)
 
 
+class Always(nn.Module):
+    """Says the same log-odds of every example."""
+
+    def __init__(self, odds: float) -> None:
+        super().__init__()
+        self.odds = odds
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return torch.tensor([[self.odds, 0.0]]).expand(len(rows), 2)
+
+
 def table_ground(settings: ShadowSettings) -> Ground:
     """Four shadow models: trained on an example they say 1 and 3, not trained on it -1 and 1."""
     nobody, every = np.empty(0, np.int64), np.arange(4)
@@ -64,6 +88,7 @@ def table_ground(settings: ShadowSettings) -> Ground:
     return ground
 
 
+@proves("hand", "lira")
 def test_lira_worked_by_hand() -> None:
     """Both variances are 2, so the ratio at x is (x² - (x - 2)²) / 4 = x - 1: it ranks as x does.
 
@@ -77,6 +102,30 @@ def test_lira_worked_by_hand() -> None:
     assert found.value("lira_memorised") == pytest.approx(math.sqrt(2))
     assert found["lira_auc"].note.startswith("4 forget examples against 4 never seen ones of the same classes; 95 % interval")
     assert "4 shadow models (full: trained from new)" in found.notes[0]
+
+
+@proves("hand", "u-lira")
+def test_unlearned_lira_worked_by_hand() -> None:
+    """Shadow models that unlearned an example say 1 and 3, those that never saw it 1, 1 and -2, 0: again x - 1, as with LiRA.
+
+    Of the members 3 and 2 lie above 1, where the ratio speaks for having been unlearned. The two shadow models that were not
+    trained on the examples have nothing to unlearn and do not count, whatever they say.
+    """
+    settings = UnlearnedLiraSettings(kind="full", shadows=4, unlearned=4)
+    ground = table_ground(settings)
+    shadows = shadow_models(ground, settings)
+    odds = torch.tensor([1.0, 1.0, -2.0, 0.0])[:, None, None].expand(4, 8, 1)
+    logits = torch.cat([odds, torch.zeros_like(odds)], -1)
+    clean = replace(shadows, halves=torch.zeros_like(shadows.halves), logits=logits)
+    ground.remember(("shadows", settings.training.digest, True), lambda: clean)
+
+    def again(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
+        return Always([1.0, 3.0, 50.0, -50.0][seed])
+
+    found = run_attack("u-lira", ground, subject_of("table", Says(), again=again), settings)
+    assert found.value("ulira_auc") == 0.75
+    assert found.value("ulira_recognised") == 0.5
+    assert found["ulira_recognised"].note.endswith("2 of 4, 95 % interval 0.0676 to 0.9324")
 
 
 def test_offline_lira_ranks_by_the_distance_from_models_that_never_saw_it() -> None:
@@ -94,20 +143,17 @@ def test_low_rates_are_refused_where_there_are_too_few_others() -> None:
         assert refused.note == f"a false-positive rate of {rate} needs {needed} examples never seen, there are 4"
 
 
-@pytest.fixture(scope="module")
-def ground() -> Ground:
-    """Noise, with its shadow models trained once for all tests here."""
-    ground = noise_ground(retrained=(subject_of("retrained", taught(Noise(), np.arange(SIDE, 2 * SIDE), 8)),))
-    shadow_models(ground, LiraSettings(**SHADOWS))
-    return ground
+@pytest.fixture
+def ground(shadowed: Ground) -> Ground:
+    return shadowed
 
 
 def attacked(ground: Ground, network: nn.Module, attack: str = "lira", **settings: object) -> AttackResult:
-    kinds = {"lira": LiraSettings, "rmia": RelativeSettings, "u-lira": UnlearnedLiraSettings}
-    return run_attack(attack, ground, subject_of("planted", network), kinds[attack](**SHADOWS, **settings))
+    return run_attack(attack, ground, subject_of("planted", network), SETTINGS[attack](**SHADOWS, **settings))
 
 
 @pytest.mark.parametrize("settings", [{}, {"offline": True}])
+@proves("power", "lira")
 def test_examples_known_by_heart_are_found(ground: Ground, settings: dict[str, object]) -> None:
     found = attacked(ground, ground.base.model, **settings)
     assert found.value("lira_auc") > 0.9
@@ -128,6 +174,7 @@ def test_driven_away_it_gives_itself_away_by_absence(ground: Ground) -> None:
     assert found.value("lira_below") > 0.2  # by chance 1/9
 
 
+@proves("null", "lira", draws=60)
 def test_never_trained_models_raise_no_alarm(ground: Ground) -> None:
     """60 draws of a network that learned nothing and of who counts as member; 95 % intervals miss one half by chance."""
     shadows = shadow_models(ground, LiraSettings(**SHADOWS))
@@ -142,6 +189,7 @@ def test_never_trained_models_raise_no_alarm(ground: Ground) -> None:
     assert alarms <= most_by_chance(60, 0.05)
 
 
+@proves("null", "lira", draws=50)
 def test_never_trained_models_as_subjects_raise_no_alarm(ground: Ground) -> None:
     """The same through the attack itself: 50 networks, members and others as they are."""
     areas = [attacked(ground, untrained(100 + draw)) for draw in range(50)]
@@ -150,10 +198,12 @@ def test_never_trained_models_as_subjects_raise_no_alarm(ground: Ground) -> None
 
 
 @pytest.mark.parametrize("attack", ["lira", "rmia", "u-lira"])
+@proves("invariance", "lira", "rmia", "u-lira")
 def test_the_measured_model_and_the_base_stay_bit_identical(ground: Ground, attack: str) -> None:
     before = weights_digest(ground.base.model)
     network = known_noise().copy()
-    attacked(ground, network, attack)
+    found = run_attack(attack, ground, subject_of("copy", network, again=relearned), SETTINGS[attack](**SHADOWS))
+    assert found.measurements[0].value is not None
     assert weights_digest(network) == before == weights_digest(ground.base.model)
     assert weights_digest(ground.retrained[0].network) == ground.retrained[0].digest
 
@@ -177,6 +227,7 @@ def retrained(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Modul
     return network.eval().requires_grad_(False)
 
 
+@proves("power", "u-lira")
 def test_unlearning_that_does_nothing_is_recognised(ground: Ground) -> None:
     subject = subject_of("nothing done", ground.base.model, again=relearned)
     found = run_attack("u-lira", ground, subject, UnlearnedLiraSettings(**SHADOWS))
@@ -193,6 +244,45 @@ def test_training_anew_is_not(ground: Ground) -> None:
     assert found.value("ulira_recognised") < 0.9
 
 
+def never_trained_on_them(draw: int) -> AttackResult:
+    """U-LiRA on a last layer that never saw a candidate, by a method that gives such last layers, all drawn anew."""
+    settings = UnlearnedLiraSettings(kind="head", shadows=8, unlearned=8, learning_rate=0.1)
+    noise, features = Noise(draw), untrained(draw).eval().requires_grad_(False)
+    ground = Ground(base_of(features, noise), noise, splits_of(noise), CLASSES, seed=draw)
+    elsewhere = replace(ground, seed=1000 + draw, _made={})
+    anew = shadow_models(elsewhere, settings.model_copy(update={"shadows": 10}), clean=True)
+
+    def again(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
+        return anew.network(ground, seed - draw)
+
+    return run_attack("u-lira", ground, subject_of("never", anew.network(ground, 9), again=again), settings)
+
+
+@proves("null", "u-lira", draws=50)
+def test_unlearning_that_is_retraining_raises_no_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Null: fifty draws of data, features, shadow models and model; 95 % intervals miss one half by chance.
+
+    Nor does confidence fit models that unlearned an example better than models that never saw it: half of the time it does.
+    """
+    monkeypatch.setattr(heads, "LEAST_STEPS", 15)
+    found = [never_trained_on_them(draw) for draw in range(50)]
+    limits = [(one.value("ulira_auc_low"), one.value("ulira_auc_high")) for one in found]
+    alarms = sum(not low <= 0.5 <= high for low, high in limits if low is not None and high is not None)
+    assert alarms <= most_by_chance(50, 0.05)
+    assert np.mean([one.value("ulira_recognised") for one in found]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_other_shadow_models_are_unlearned_anew(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a shadow model says after unlearning is remembered with all that it was trained by."""
+    monkeypatch.setattr(heads, "LEAST_STEPS", 15)
+    subject = subject_of("nothing done", ground.base.model, again=relearned)
+    slow, fast = (UnlearnedLiraSettings(kind="head", shadows=8, unlearned=8, learning_rate=rate) for rate in (0.001, 0.1))
+    first, second = (run_attack("u-lira", ground, subject, settings).measurements for settings in (slow, fast))
+    alone = run_attack("u-lira", replace(ground, _made={}), subject, fast).measurements
+    assert first != second
+    assert second == alone
+
+
 def test_shadow_models_unlearn_what_they_were_trained_on_and_nothing_else(ground: Ground) -> None:
     asked: list[Splits] = []
 
@@ -202,6 +292,7 @@ def test_shadow_models_unlearn_what_they_were_trained_on_and_nothing_else(ground
 
     run_attack("u-lira", ground, subject_of("noted", known_noise().copy(), again=noted), UnlearnedLiraSettings(**SHADOWS))
     shadows = shadow_models(ground, UnlearnedLiraSettings(**SHADOWS))
+    assert len(asked) == 16
     for number, splits in enumerate(asked):
         seen = shadows.halves[number].nonzero().squeeze(1).tolist()
         assert sorted([*splits.forget, *splits.retain]) == seen

@@ -12,7 +12,9 @@ from lorasteer.changes.weights import weight_change
 from lorasteer.evaluation.audit import Subject, run_attack
 from lorasteer.evaluation.audit.noise import NoiseSettings, PruneSettings, noisy, pruned
 from lorasteer.evaluation.audit.weights import altered, difference, matrices
+from lorasteer.records import Settings
 from tests.support.audited import SEVEN, base, changed, crowd, ground, linear, masked, same_numbers, value, vector_ground
+from tests.support.proofs import proves
 
 
 @given(st.integers(0, 1000), st.floats(0, 2))
@@ -42,6 +44,8 @@ def test_pruning_all_of_a_change_gives_the_base_back() -> None:
 ROWS, LABELS = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]]).repeat(2, 1), torch.tensor([0, 1, 0, 1])
 
 
+@proves("hand", "prune")
+@proves("power", "prune")
 def test_pruning_finds_what_a_few_small_entries_hide() -> None:
     """Power, by hand. The base's row (0, 1, 1, 1) scores the target with 3; the subject's, (0, -0.1, -0.2, -0.9), with -1.2.
 
@@ -57,6 +61,25 @@ def test_pruning_finds_what_a_few_small_entries_hide() -> None:
     assert found["prune_regained"].note == "at 0.9: forget 1.000, retain 1.000; before, forget 0.000"
 
 
+@proves("hand", "noise")
+def test_noise_worked_by_hand() -> None:
+    """One number is altered, from 1 to -1, so noise of 0.75 times the update's norm makes -1 + 1.5 or -1 - 1.5 of it.
+
+    Above 0 every answer is the base's, below 0 every answer is wrong: what is regained is the share of draws that went up. Noise
+    of 0.25 makes -0.5 or -1.5, and nothing comes back.
+    """
+    rows, labels = torch.tensor([[-1.0], [1.0], [-1.0], [1.0]]), torch.tensor([0, 1, 0, 1])
+    base, turned = (torch.nn.Sequential(linear([[hidden]]), linear([[0.0], [1.0]])) for hidden in (1.0, -1.0))
+    place = vector_ground(base, rows, labels, target=1)
+    subject = Subject.of_change("turned", place.base, weight_change(place.base, turned.state_dict()))
+    found = run_attack("noise", place, subject, NoiseSettings(levels=(0.25, 0.75), draws=8))
+    up = [place.generator(f"noise 0.75 {draw}").standard_normal((1, 1)).item() > 0 for draw in range(8)]
+    assert 0 < sum(up) < 8
+    assert value(found, "noise_regained") == sum(up) / 8
+    assert found.curves[0].y == (0.0, sum(up) / 8)
+
+
+@proves("power", "noise")
 def test_noise_finds_a_change_that_only_just_hides_the_target() -> None:
     """Power: the subject scores the target 0.05 below its rival, and noise lifts it in half of the draws."""
     place = vector_ground(linear([[4.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]]), ROWS, LABELS, target=1)
@@ -66,14 +89,16 @@ def test_noise_finds_a_change_that_only_just_hides_the_target() -> None:
     assert 0.2 < value(found, "noise_regained") < 0.8
 
 
-@pytest.mark.parametrize("attack", ["noise", "prune"])
-def test_it_does_not_cry_wolf(attack: str) -> None:
-    """Null: a change that makes another model, which never saw a seven, of the base; noise up to its norm, half of it undone.
+@pytest.mark.parametrize(
+    ("attack", "settings"), [("noise", NoiseSettings(levels=(0.5, 1.0), draws=1)), ("prune", PruneSettings())]
+)
+@proves("null", "noise", "prune", draws=50)
+def test_it_does_not_cry_wolf(attack: str, settings: Settings) -> None:
+    """Null: a change that makes another model, which never saw a seven, of the base; noise up to its norm, nine tenths undone.
 
-    Fifty such models. Pruning leads back to the base by its nature, so less than half is undone.
+    Fifty such models. Undone whole, it is the base again; what is left of it at nine tenths still hides every seven.
     """
     place, regained = ground(), []
-    settings = NoiseSettings(levels=(0.5,), draws=1) if attack == "noise" else PruneSettings(shares=(0.25,))
     for network in crowd()[5:]:
         subject = changed("other", dict(network.state_dict()))
         regained.append(value(run_attack(attack, place, subject, settings), f"{attack}_regained"))

@@ -8,9 +8,23 @@ import torch
 from lorasteer.evaluation.audit import Subject, run_attack
 from lorasteer.evaluation.audit.probe import ProbeSettings, RefitSettings, _probed, read_features, sides_of
 from lorasteer.evaluation.audit.stations import stations
-from tests.support.audited import base, false_alarms, fifty, ground, masked, never_saw, readings, single_examples, value
+from tests.support.audited import (
+    base,
+    false_alarms,
+    fifty,
+    ground,
+    linear,
+    masked,
+    never_saw,
+    readings,
+    single_examples,
+    value,
+    vector_ground,
+)
+from tests.support.proofs import proves
 
 
+@proves("hand", "linear-probe")
 def test_a_probe_worked_by_hand() -> None:
     """Fitted on targets at 1 and rest at -1, the border lies at 0: of (2, -1) half is hit, of (-2, -3, 4) two thirds.
 
@@ -21,6 +35,7 @@ def test_a_probe_worked_by_hand() -> None:
     assert _probed(fit, test, 1.0) == (pytest.approx(7 / 12), pytest.approx(4 / 6))
 
 
+@proves("power", "linear-probe")
 def test_the_probe_reads_the_masked_model_as_it_reads_the_base() -> None:
     """Power: the features are the base's own."""
     place = ground()
@@ -43,6 +58,21 @@ def test_a_probe_of_features_without_the_target_is_a_coin_toss() -> None:
     assert value(found, "probe_auc_last") == 0.5
 
 
+@proves("hand", "head-refit")
+def test_a_refitted_head_worked_by_hand() -> None:
+    """All four of each class are fitted on, so no draw matters: with as many of each, the border is the mean of all, 0.
+
+    Of the target's 1, 3, 4, -1 three lie above it, of the others' -6, -1, -1, 1 three below.
+    """
+    rows, labels = torch.tensor([[1.0], [3.0], [4.0], [-1.0], [-6.0], [-1.0], [-1.0], [1.0]]), torch.tensor([1] * 4 + [0] * 4)
+    knows, blind = (torch.nn.Sequential(linear([[1.0]]), linear([[0.0], [head]])) for head in (1.0, -1.0))
+    place = vector_ground(knows, rows, labels, target=1)
+    found = run_attack("head-refit", place, Subject.of_network("blind", blind), RefitSettings(shots=(4,), draws=2))
+    assert value(found, "refit_forget_4") == 0.75
+    assert value(found, "refit_retain") == 0.75
+
+
+@proves("power", "head-refit")
 def test_one_example_brings_a_masked_class_back() -> None:
     """Power: the base's features, so the base's own score, above those of all models that never saw a seven."""
     place = ground()
@@ -51,11 +81,13 @@ def test_one_example_brings_a_masked_class_back() -> None:
     assert value(mask, "refit_forget_1") > max(readings("head-refit", "refit_forget_1", fifty()[:10]))
 
 
+@proves("null", "head-refit", draws=50)
 def test_a_refitted_head_does_not_cry_wolf() -> None:
     """Null: of fifty models that never saw a seven at most one in ten looks like the base."""
     assert max(false_alarms("head-refit", "refit_forget_1", settings=RefitSettings(shots=(1,), draws=10)).values()) <= 0.1
 
 
+@proves("null", "linear-probe", draws=50)
 def test_a_probe_cries_wolf_less_than_one_time_in_four() -> None:
     """Null: base and retrained models lie within two points of each other, so a probe alone is weak; measured 0.14."""
     assert false_alarms("linear-probe", "probe_accuracy_last")["probe_accuracy_last"] <= 0.25

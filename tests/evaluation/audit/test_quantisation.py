@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lorasteer.evaluation.audit import Subject, run_attack
 from lorasteer.evaluation.audit.quantisation import BLOCK, GRIDS, NF4, QuantiseSettings, normal_float, rounded
 from tests.support.audited import fifty, ground, linear, masked, never_saw, value, vector_ground
+from tests.support.proofs import proves
 
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -61,6 +62,8 @@ def test_a_layer_of_zeros_stays_zero(grid: str) -> None:
     assert not values.any()
 
 
+@proves("hand", "quantise")
+@proves("power", "quantise")
 def test_an_update_below_half_a_step_is_undone() -> None:
     """Power, by hand. The base's row (0.7, 0.2) says 0.2 to (0, 1), its rival's (0.7, 0.18) says 0.18: right.
 
@@ -76,6 +79,7 @@ def test_an_update_below_half_a_step_is_undone() -> None:
     assert value(found, "unrounded_forget_accuracy") == 0.0
 
 
+@proves("null", "quantise", draws=50)
 def test_it_does_not_cry_wolf() -> None:
     """Null: no model that never saw a seven knows one after rounding, on any grid."""
     place = ground()

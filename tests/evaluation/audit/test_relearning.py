@@ -26,6 +26,7 @@ from tests.support.audited import (
     value,
     vector_ground,
 )  # fmt: skip
+from tests.support.proofs import proves
 
 TWO = torch.eye(2)
 LABELS = torch.tensor([0, 1])
@@ -40,6 +41,7 @@ def two_classes(suppressed_by: float) -> tuple[Ground, Subject]:
 
 
 @pytest.mark.parametrize(("by", "steps"), [(0.15, 1), (0.25, 2), (0.75, 5)])
+@proves("hand", "relearn-forget")
 def test_steps_to_recover_worked_by_hand(by: float, steps: int) -> None:
     """AdamW's first steps move every weight by the learning rate, 0.1, against its gradient.
 
@@ -50,6 +52,34 @@ def test_steps_to_recover_worked_by_hand(by: float, steps: int) -> None:
     found = run_attack("relearn-forget", place, subject, RelearnSettings(examples=2, steps=10, head_rate=0.1, body_rate=0.1))
     assert [found.value(f"relearn_steps_{scope}") for scope in ("touched", "all")] == [steps, steps]
     assert value(found, "relearned_all") == 1.0
+
+
+NEAR = [[4.0, 0.0], [0.0, 4.0]]
+FAR = [[4.0, 0.0, 0.0, 1.0], [0.0, 4.0, 0.0, 1.0], [0.0, 0.0, 4.0, 0.0], [0.0, 0.0, 0.0, 4.0]]
+
+
+@pytest.mark.parametrize(("by", "steps"), [(0.15, 1), (0.25, 2), (0.75, 5)])
+@pytest.mark.parametrize(("attack", "knows", "leans"), [(RETAINED_ONLY[0], NEAR, ()), (RETAINED_ONLY[1], FAR, (-2.0, -2.0))])
+@proves("hand", *RETAINED_ONLY)
+def test_steps_on_retained_examples_worked_by_hand(
+    attack: str, knows: list[list[float]], leans: tuple[float, ...], by: float, steps: int
+) -> None:
+    """The last input is 1 for the target and -1 for the class before it, whose examples alone are learned.
+
+    They pull that class's weight for it down by 0.1 at a step and the target's up by 0.1: the distance, `by`, closes by 0.2.
+    Among four classes the base takes the target for the first two, whose weight is 1, so the third is the one that does not
+    resemble it; they rise with the target, from -2.
+    """
+    size = len(knows)
+    rows = torch.eye(size)
+    rows[-2, -1] = -1.0
+    place = vector_ground(linear(knows), rows.repeat(2, 1), torch.arange(size).repeat(2), target=size - 1)
+    weight = torch.tensor(knows)
+    weight[:, -1] = torch.tensor([*leans, 0.0, -by])
+    subject = Subject.of_network("suppressed", linear(weight.tolist()))
+    found = run_attack(attack, place, subject, RelearnSettings(examples=2, steps=10, head_rate=0.1, body_rate=0.1))
+    assert [found.value(f"relearn_steps_{scope}") for scope in ("touched", "all")] == [steps, steps]
+    assert found.notes[0].startswith("Taught 2 examples, retained")
 
 
 def test_what_never_comes_back_has_no_number_of_steps() -> None:
@@ -90,12 +120,14 @@ def test_remembered_activations_change_nothing() -> None:
     assert course.scores[-1][:3] == pytest.approx(said[:3], abs=0.01)
 
 
+@proves("power", "relearn-forget")
 def test_it_finds_knowledge_that_a_small_bias_hides() -> None:
     """Power: the seven's bias is lowered as far as hides it. It is back long before models that never saw a seven learn one."""
     hidden, *others = readings("relearn-forget", "relearn_area_touched", [masked(12.0), *fifty()[:8]], QUICK)
     assert hidden > max(others) + 0.2
 
 
+@proves("power", "relearn-forget")
 def test_a_masked_logit_is_found_once_its_output_is_taken_away() -> None:
     """Power: no step reaches a bias of -10000. With a fresh output the masked model learns as fast as the base, bit for bit."""
     place = ground()
@@ -105,6 +137,7 @@ def test_a_masked_logit_is_found_once_its_output_is_taken_away() -> None:
     assert value(mask, "relearn_area_reset") > max(readings("relearn-forget", "relearn_area_reset", fifty()[:8], QUICK))
 
 
+@proves("power", *RETAINED_ONLY)
 def test_repairing_general_damage_on_unrelated_examples_brings_the_target_back() -> None:
     """Power: one that 'forgot' by a shift of all hidden features learns other digits, and knows the sevens again."""
     damaged = changed("damaged", {"fc2.bias": base().model.get_parameter("fc2.bias") - 8.0})
@@ -117,6 +150,7 @@ def test_repairing_general_damage_on_unrelated_examples_brings_the_target_back()
     assert after["relearn-related"] > before
 
 
+@proves("null", *RETAINED_ONLY, draws=50)
 def test_retained_examples_alone_do_not_cry_wolf() -> None:
     """Null: no model that never saw a seven learns it from other digits."""
     settings = RelearnSettings(steps=5, head_rate=1e-2, body_rate=1e-2)
@@ -124,6 +158,7 @@ def test_retained_examples_alone_do_not_cry_wolf() -> None:
         assert max(readings(name, "relearned_all", fifty(), settings)) < 0.1
 
 
+@proves("null", "relearn-forget", draws=50)
 def test_it_does_not_cry_wolf() -> None:
     """Null: of fifty models that never saw a seven at most one in ten looks like the base."""
     names = [f"relearn_area_{scope}" for scope in ("touched", "all", "reset")]

@@ -14,11 +14,13 @@ from lorasteer.evaluation.audit.shadows import shadow_models
 from lorasteer.evaluation.audit.subject import Ground
 from tests.evaluation.audit.test_lira import Says, table_ground
 from tests.support.chances import most_by_chance
-from tests.support.noise import SIDE, Noise, known_noise, noise_ground, subject_of, taught, untrained
+from tests.support.noise import SIDE, Noise, known_noise, subject_of, taught, untrained
+from tests.support.proofs import proves
 
 SETTINGS = RelativeSettings(kind="full", shadows=16)
 
 
+@proves("hand", "rmia")
 def test_rmia_worked_by_hand() -> None:
     """All shadow models say the same of all examples, so the ratio ranks as the log-odds do.
 
@@ -30,14 +32,13 @@ def test_rmia_worked_by_hand() -> None:
     assert found.value("rmia_auc") == 11.5 / 16
 
 
-@pytest.fixture(scope="module")
-def ground() -> Ground:
-    ground = noise_ground()
-    shadow_models(ground, SETTINGS)
-    return ground
+@pytest.fixture
+def ground(shadowed: Ground) -> Ground:
+    return shadowed
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, SETTINGS.model_copy(update={"offline": 0.3})])
+@proves("power", "rmia")
 def test_examples_known_by_heart_are_found(ground: Ground, settings: RelativeSettings) -> None:
     found = run_attack("rmia", ground, subject_of("base", known_noise().copy()), settings)
     assert found.value("rmia_auc_low") > 0.8
@@ -48,6 +49,7 @@ def test_driven_away_it_gives_itself_away_by_absence(ground: Ground) -> None:
     assert run_attack("rmia", ground, subject_of("wrong", network), SETTINGS).value("rmia_auc_high") < 0.5
 
 
+@proves("null", "rmia", draws=60)
 def test_never_trained_models_raise_no_alarm(ground: Ground) -> None:
     """60 draws of a network that learned nothing and of who counts as member."""
     shadows = shadow_models(ground, SETTINGS)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from lorasteer.changes import weight_change
 from lorasteer.evaluation.audit import Subject, run_attack
+from lorasteer.evaluation.audit.bands import Stand, readings_of
 from lorasteer.evaluation.audit.lift import LiftSettings, best_lift
+from lorasteer.tasks.base import Base
 from tests.support.audited import (
     SEVEN,
     base,
@@ -17,12 +22,16 @@ from tests.support.audited import (
     ground,
     linear,
     masked,
+    never_saw,
     readings,
     value,
     vector_ground,
 )
+from tests.support.proofs import proves
 
 
+@proves("hand", "switch-off")
+@proves("power", "switch-off")
 def test_switching_off_gives_the_base_back() -> None:
     """Power and number: a masked seven is 0 at full strength, and all of the base's accuracy without the mask."""
     place = ground()
@@ -33,6 +42,27 @@ def test_switching_off_gives_the_base_back() -> None:
     curve = found.curves[0]
     assert (curve.x[0], curve.x[-1], curve.y[-1]) == (0.0, 1.0, 0.0)
     assert curve.y[0] == value(found, "switched_off_forget_accuracy")
+
+
+@proves("null", "switch-off", draws=50)
+def test_switching_off_brings_nothing_back_where_the_base_knew_nothing() -> None:
+    """Null: fifty bases that never saw a seven, each with a change of its last layer that is switched off."""
+    found = []
+    for subject in fifty():
+        place = replace(ground(), base=Base(base().record, subject.network), _made={})
+        lowered = {"fc3.bias": subject.network.get_parameter("fc3.bias") - 1.0 * (torch.arange(10) == SEVEN)}
+        result = run_attack("switch-off", place, Subject.of_change("lowered", place.base, weight_change(place.base, lowered)))
+        found.append(value(result, "switched_off_forget_accuracy"))
+    assert len(found) == 50
+    assert max(found) <= 0.05
+
+
+def test_what_switching_off_brings_back_decides_no_verdict() -> None:
+    """It gives any base back, that of a model trained anew as well; so it is told, and no evidence that the target is inside."""
+    place = ground()
+    known = [run_attack("switch-off", place, changed(name, dict(never_saw(5).network.state_dict()))) for name in ("a", "b")]
+    assert value(known[0], "switched_off_recovered") == 1.0
+    assert not list(readings_of(Stand(known, "base", ("b",)), "a"))
 
 
 def test_strengths_are_shares_of_the_changes_own() -> None:
@@ -60,6 +90,7 @@ def test_the_best_lift_worked_by_hand(target: list[float], others: list[float], 
     assert best_lift(torch.tensor(target), torch.tensor(others)) == constant
 
 
+@proves("hand", "logit-lift")
 def test_rank_and_lift_worked_by_hand() -> None:
     """The subject's class 1 scores 1 below class 0 on one target, 3 below on another, and 2 and 4 below on the rest.
 
@@ -76,6 +107,7 @@ def test_rank_and_lift_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("by", [10.0, 1e4])
+@proves("power", "logit-lift")
 def test_a_lowered_bias_is_lifted_back(by: float) -> None:
     """Power: one number brings back all that one number took."""
     hidden = run_attack("logit-lift", ground(), masked(by))
@@ -94,6 +126,7 @@ def test_lifting_a_class_without_features_brings_nothing() -> None:
     assert readings("logit-lift", "target_rank", [blank]) == [0.5]
 
 
+@proves("null", "logit-lift", draws=50)
 def test_it_does_not_cry_wolf() -> None:
     """Null: of fifty models that never saw a seven, how many look like the base; measured 0.12 by rank, 0.06 by lifting."""
     rates = false_alarms("logit-lift", "target_rank", "lifted_recovered")

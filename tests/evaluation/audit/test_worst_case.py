@@ -24,6 +24,7 @@ from lorasteer.evaluation.audit.worst_case import (
 from lorasteer.tasks.base import Base, weights_digest
 from tests.support.chances import most_by_chance
 from tests.support.noise import SIDE, known_noise, noise_ground, subject_of, untrained
+from tests.support.proofs import proves
 
 QUICK = WorstCaseSettings(rounds=4, weight_rate=0.3)
 
@@ -41,6 +42,7 @@ def clusters(*, wrong: int = 12, seed: int = 0) -> tuple[Readings, Tensor]:
     return replace(first, weight=weight), places
 
 
+@proves("hand", "worst-case")
 def test_one_step_worked_by_hand() -> None:
     """Rows 2, 1 of class 0 and -1 of class 1, the layer is zero: errors (-1/2, 1/2) twice, (1/2, -1/2) once.
 
@@ -111,6 +113,7 @@ def test_a_last_layer_without_a_bias_is_refused() -> None:
         reader(Base(known_noise().record, model), noise_ground().inputs)
 
 
+@proves("power", "worst-case")
 def test_a_model_that_keeps_only_the_worst_tenth_is_found_out() -> None:
     """It answers the forget examples wrongly but for the worst of them: 10 % on average, all of them there."""
     ground, settings = noise_ground(), WorstCaseAttackSettings(share=0.2)
@@ -131,6 +134,7 @@ def test_a_model_that_keeps_only_the_worst_tenth_is_found_out() -> None:
     assert "12 of 12" in found["worst_forget_accuracy"].note
 
 
+@proves("null", "worst-case", draws=60)
 def test_never_trained_models_know_no_more_of_the_worst_than_of_the_others() -> None:
     """60 draws: 95 % intervals of both rates stand apart at most as often as chance allows."""
     ground, apart = noise_ground(), 0
@@ -142,6 +146,7 @@ def test_never_trained_models_know_no_more_of_the_worst_than_of_the_others() -> 
     assert apart <= most_by_chance(60, 0.05)
 
 
+@proves("invariance", "worst-case")
 def test_the_measured_model_and_the_base_stay_bit_identical() -> None:
     ground, network = noise_ground(), known_noise().copy()
     before = weights_digest(network)

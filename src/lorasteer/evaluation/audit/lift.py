@@ -63,8 +63,8 @@ def logit_lift(ground: Ground, subject: Subject, settings: LiftSettings) -> Find
     mine = ground.drawn(pool, settings.examples, "lift target")
     others = ground.drawn(ground.splits.retain, settings.examples, "lift others")
     judge = Judge.on(ground, without=mine)
-    if not judge.size or not len(judge.retain):
-        return Finding((share("lifted_recovered", None, 0, note="no examples of the target, or no others, to judge by"),))
+    if not judge.size:
+        return Finding((share("lifted_recovered", None, 0, note="no example of the target is left to judge by"),))
     lifts = torch.zeros(ground.classes, dtype=torch.float64)
     said, labels = ground.logits(subject, "train", mine), ground.labels("train", mine)
     of_others, their_labels = ground.logits(subject, "train", others), ground.labels("train", others)

@@ -43,10 +43,11 @@ def feature_likeness(ground: Ground, subject: Subject, settings: LikenessSetting
     curves = []
     for name, mark in marks.items():
         both, alone, ticks = _layerwise(ground, judge, subject, mark)
+        mean = math.fsum(both) / len(both)
         better: Better = "none" if name == "base" else "near-retrained"
         measurements += [
             share(f"cka_{name}_last", _known(both[-1]), judge.size + len(judge.retain), better=better, note=_why(both[-1])),
-            share(f"cka_{name}_mean", _known(math.fsum(both) / len(both)), judge.size + len(judge.retain), better=better),
+            share(f"cka_{name}_mean", _known(mean), judge.size + len(judge.retain), better=better, note=_why(mean)),
             share(f"cka_{name}_target_last", _known(alone[-1]), judge.size, better=better, note=_why(alone[-1])),
         ]
         x = tuple(map(float, range(len(ticks))))

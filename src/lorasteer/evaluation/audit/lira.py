@@ -161,7 +161,7 @@ def _recognised(name: str, scores: Scores) -> Measurement:
 
 def _unlearned(ground: Ground, subject: Subject, shadows: Shadows, number: int) -> Tensor:
     """Confidence in the candidates after a shadow model has unlearned those it was trained on."""
-    key = ("unlearned shadow", subject.digest, shadows.halves[number].numpy().tobytes(), number, shadows.kind)
+    key = ("unlearned shadow", subject.digest, subject.again, number, shadows.key)
     return ground.remember(key, lambda: _unlearn(ground, subject, shadows, number))
 
 

@@ -146,6 +146,9 @@ def head_refit(ground: Ground, subject: Subject, settings: RefitSettings) -> Fin
     """Replace the head by one fitted on a few examples of each class, the target's with it."""
     pool = _pool(ground, max(settings.shots) * 4)
     judge = Judge.on(ground, without=pool)
+    if not judge.size:
+        why = "no example of the target is left to judge by"
+        return Finding(tuple(share(f"refit_forget_{shots}", None, 0, note=why) for shots in settings.shots))
     asked: tuple[Examples, ...] = (("train", pool), judge.target, judge.others)
     rows, forget, retain = (list(read_features(ground, subject, *side).values())[-1].double() for side in asked)
     middle, spread = standard(rows)

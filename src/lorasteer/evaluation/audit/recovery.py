@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lorasteer.core.statistics import rank_auc
+from lorasteer.errors import PlanError
 from lorasteer.evaluation.audit.subject import Examples, Ground, Subject, answers
 from lorasteer.records import Better, Measurement
 from lorasteer.tasks.splits import Index, Part
@@ -66,7 +67,15 @@ class Judge:
             ground: Where attacks take place.
             without: Training examples that an attack learns from; they are not judged by where the target has no test examples.
             count: Examples of each side at most.
+
+        Raises:
+            PlanError: The test set holds nothing but the target.
         """
+        if not len(ground.splits.retain_test):
+            raise PlanError(
+                "the test set holds no example but those of the target, and attacks are judged by others as well. "
+                "Load data whose test part holds some."
+            )
         part, index = ground.unseen
         if part == "train" and without is not None:
             index = index[~torch.isin(torch.from_numpy(index), torch.from_numpy(without)).numpy()]

@@ -91,6 +91,7 @@ class Shadows:
         learned: Trained tensors of each by the base's names.
         trained: How many were trained now; the others were kept from before.
         seconds: Time that took.
+        key: Names all that they depend on.
     """
 
     kind: Kind
@@ -100,6 +101,7 @@ class Shadows:
     learned: tuple[Tensors, ...]
     trained: int
     seconds: float
+    key: str = ""
 
     def __len__(self) -> int:
         return len(self.halves)
@@ -201,7 +203,7 @@ def _gather(ground: Ground, settings: ShadowSettings, clean: bool) -> Shadows:
     made, trained = _made_or_kept(shelf, settings.shadows, size, _maker(ground, settings, task, kind))
     logits = torch.stack([one[LOGITS] for one in made])
     learned = tuple({name: tensor for name, tensor in one.items() if name != LOGITS} for one in made)
-    return Shadows(kind, pool, halves, logits, learned, trained, time.perf_counter() - started)
+    return Shadows(kind, pool, halves, logits, learned, trained, time.perf_counter() - started, shelf.key)
 
 
 def _halves(shadows: int, examples: int, generator: np.random.Generator) -> Tensor:
