@@ -10,12 +10,13 @@ import torch
 
 from lorasteer.evaluation.audit import Subject, run_attack
 from lorasteer.evaluation.audit.language.states import batches, log_probabilities, states, stations
+from lorasteer.tasks.language.inputs import Tokens
 from lorasteer.tasks.language.network import Network
 from tests.support.audited_text import base, data, draws, false_alarms, ground, innocent, inputs, suppressed, value
 from tests.support.proofs import proves
 
 
-def tokens() -> object:
+def tokens() -> Tokens:
     return next(batches(inputs(), "train", ground().splits.forget[:3]))
 
 
