@@ -99,7 +99,7 @@ def _splits(train: np.ndarray, test: np.ndarray) -> Splits:
 def ground(*, splits: Splits | None = None, retrained: int = 2, seed: int = 0) -> Ground:
     """Where attacks take place, with nothing remembered yet."""
     return Ground(
-        base(), inputs_for(base(), toy_data()), splits or whole_class(), CLASSES, seed=seed,
+        base(), inputs_for(base(), toy_data()), splits or whole_class(), seed=seed,
         retrained=tuple(never_saw(number) for number in range(retrained)),
     )  # fmt: skip
 
@@ -191,7 +191,7 @@ def vector_ground(network: nn.Module, rows: Tensor, labels: Tensor, *, target: i
     record = BaseRecord(model="vectors", classes=classes, data="vectors", data_digest="v" * 64)
     mine, others = (np.flatnonzero(labels.numpy() == target), np.flatnonzero(labels.numpy() != target))
     splits = Splits(mine, others, mine, others, Holdout("train", np.empty(0, np.int64)), "v" * 64)
-    return Ground(Base(record, network), Vectors(rows, labels), splits, len(classes), seed=seed)
+    return Ground(Base(record, network), Vectors(rows, labels), splits, seed=seed)
 
 
 def linear(weight: Sequence[Sequence[float]]) -> nn.Module:

@@ -107,7 +107,7 @@ def known_noise(seed: int = 0) -> Base:
 def noise_ground(data: int = 0, *, cache: Path | None = None, **facts: object) -> Ground:
     """The ground of that base, with nothing trained on it yet; other facts of a ground can be given."""
     noise = Noise(data)
-    ground = Ground(known_noise(data), noise, splits_of(noise), CLASSES, cache=cache)
+    ground = Ground(known_noise(data), noise, splits_of(noise), cache=cache)
     return replace(ground, **facts)  # type: ignore[arg-type]
 
 

@@ -254,7 +254,7 @@ def prepare(
     folder = bench.cache / "audits" if bench.cache else None
     never = Subject.of_network(NEVER, never_trained(bench.base, seed))
     ground = Ground(
-        bench.base, bench.inputs, translation.splits, len(bench.base.record.classes), gold, (never,),
+        bench.base, bench.inputs, translation.splits, gold, (never,),
         change.layers if change else (), _weights(translation), seed, folder,
     )  # fmt: skip
     tested = [Member("unlearned", _tested(name or _called(change), bench, change))] if change else []

@@ -113,15 +113,14 @@ def test_a_retrained_model_is_held_against_the_others() -> None:
     place = ground()
     first, second = (run_attack("unlearning-depth", place, subject) for subject in place.retrained)
     assert {value(first, "depth_score"), value(second, "depth_score")} != {1.0}
-    alone = Ground(
-        place.base, place.inputs, place.splits, place.classes, retrained=place.retrained[:1]
-    )  # one alone has nothing to be held against but itself
+    alone = Ground(place.base, place.inputs, place.splits, retrained=place.retrained[:1])
+    # one alone has nothing to be held against but itself
     assert run_attack("unlearning-depth", alone, never_saw(0)).value("depth_score") == 1.0
 
 
 def test_where_nothing_encodes_the_target_there_is_no_score() -> None:
     place = ground()
-    same = Ground(place.base, place.inputs, place.splits, place.classes, retrained=(place.original,))
+    same = Ground(place.base, place.inputs, place.splits, retrained=(place.original,))
     found = run_attack("unlearning-depth", same, masked())
     assert found.value("depth_score") is None
     assert "no station encodes the target" in found["depth_score"].note

@@ -79,7 +79,7 @@ def table_ground(settings: ShadowSettings) -> Ground:
     """Four shadow models: trained on an example they say 1 and 3, not trained on it -1 and 1."""
     nobody, every = np.empty(0, np.int64), np.arange(4)
     splits = Splits(every, nobody, every, nobody, Holdout("train", nobody), "table")
-    ground = Ground(known_noise(), Table(), splits, 2)
+    ground = Ground(known_noise(), Table(), splits)
     inside = torch.tensor([[True], [True], [False], [False]]).expand(4, 8)
     odds = torch.tensor([1.0, 3.0, -1.0, 1.0])[:, None, None].expand(4, 8, 1)
     logits = torch.cat([odds, torch.zeros_like(odds)], -1)

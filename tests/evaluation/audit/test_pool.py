@@ -17,7 +17,7 @@ from tests.support.toy import FORGOTTEN, half_class, toy_base, toy_data, whole_c
 
 
 def toy_ground(splits: Splits) -> Ground:
-    return Ground(toy_base(), inputs_for(toy_base(), toy_data()), splits, 10)
+    return Ground(toy_base(), inputs_for(toy_base(), toy_data()), splits)
 
 
 def test_members_come_first_then_others_then_those_beside() -> None:

@@ -28,7 +28,7 @@ from lorasteer.core.linear import affine_map
 from lorasteer.evaluation.audit.recovery import Judge, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.stations import channels, like, patched, states, stations
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AuditCurve
 from lorasteer.tasks.splits import Index, Part
@@ -105,19 +105,34 @@ def unlearning_depth(ground: Ground, subject: Subject, settings: DepthSettings) 
     def fallen(who: Subject) -> Falls:
         return ground.remember(("falls", settings.digest, who.digest), lambda: falls(ground, who, names, judge, settings))
 
-    others = [model for model in ground.retrained if model.digest != subject.digest] or list(ground.retrained)
-    mine, retrained = fallen(subject), _mean([fallen(model) for model in others])
-    depth = depth_score(retrained.net, mine.net, settings.threshold)
-    gross = depth_score(retrained.target, mine.target, settings.threshold)
+    retrained = mean_fall([fallen(model) for model in held_against(ground, subject)])
+    return told(names, fallen(subject), retrained, judge.size, settings.threshold)
+
+
+def held_against(ground: CommonGround, subject: Subject) -> list[Subject]:
+    """Retrained models that a subject is held against: all but itself, or itself where it is the only one."""
+    return [model for model in ground.retrained if model.digest != subject.digest] or list(ground.retrained)
+
+
+def told(names: tuple[str, ...], mine: Falls, retrained: Falls, n: int, threshold: float) -> Finding:
+    """The score with what it rests on.
+
+    Args:
+        names: Of the stations.
+        mine: What patching the subject costs.
+        retrained: What patching retrained models costs, in the mean.
+        n: Examples of the target.
+        threshold: Fall from which on a station encodes the knowledge.
+    """
+    depth = depth_score(retrained.net, mine.net, threshold)
+    gross = depth_score(retrained.target, mine.target, threshold)
     none = "" if depth.score is not None else "no station encodes the target: patching the retrained model costs nothing"
     at = ", ".join(names[place] for place in depth.encoding)
     measurements = (
-        share("depth_score", depth.score, judge.size, note=none or f"at {at}"),
-        share("depth_score_gross", gross.score, judge.size, note="losses on retained examples not taken off"),
+        share("depth_score", depth.score, n, note=none or f"at {at}"),
+        share("depth_score_gross", gross.score, n, note="losses on retained examples not taken off"),
         *(
-            Measurement(
-                name=f"depth_fall_{side}", value=max(fall, default=None), unit="nats", n=judge.size, better="near-retrained"
-            )
+            Measurement(name=f"depth_fall_{side}", value=max(fall, default=None), unit="nats", n=n, better="near-retrained")
             for side, fall in (("target", mine.target), ("others", mine.others))
         ),
     )
@@ -129,10 +144,11 @@ def unlearning_depth(ground: Ground, subject: Subject, settings: DepthSettings) 
             ("target, retrained models", retrained.target), ("others, retrained models", retrained.others),
         )
     )  # fmt: skip
-    return Finding(measurements, curves, judge.size)
+    return Finding(measurements, curves, n)
 
 
-def _mean(several: list[Falls]) -> Falls:
+def mean_fall(several: list[Falls]) -> Falls:
+    """The mean over several models, station by station."""
     sides = (zip(*(getattr(one, side) for one in several), strict=True) for side in Falls._fields)
     return Falls(*(tuple(sum(at) / len(several) for at in side) for side in sides))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lorasteer.errors import PlanError
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Subject
 from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AttackResult, AuditCurve
 from lorasteer.registry import Entry, Registry
@@ -31,38 +32,46 @@ class Finding(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-Attack = Callable[[Ground, Subject, Any], Finding]
-Cost = Callable[[Ground], float]
-_PACKAGES = ("lorasteer.evaluation.audit", "lorasteer.evaluation.attacks")
+Attack = Callable[[Any, Subject, Any], Finding]
+"""Of a ground of its task, a subject and its settings."""
+Cost = Callable[[Any], float]
 
 
-def _import_all() -> None:
-    """Import every file of the attack packages, so that a new attack is one new file."""
-    for package in _PACKAGES:
+def _import_all(*packages: str) -> None:
+    """Import every file of some packages, so that a new attack is one new file."""
+    for package in packages:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f"{package}.{module.name}")
 
 
-ATTACKS: Registry[Attack] = Registry(
-    "attack",
-    required_facts=("kind", "cost"),
-    allowed_facts={
-        "settings": Settings,  # class of its settings; all fields have defaults
-        "needs": frozenset(),  # of "retrained", "change", "direction", "test-target"
-        "suite": frozenset({"full"}),  # suites it belongs to: "quick", "full"
-        "order": 999,  # place in reports: small numbers first, then by name
-        "redoes": False,  # whether it costs anything only for a model that can be made again
-        "shared": "",  # what its cost is of, where that is made once for all models; attacks that name the same thing share it
-    },
-    entry_point_group="lorasteer.attacks",
-    populate=_import_all,
-)
-"""Attacks by name (`relearn-forget`). Measurements carry names of their own with underscores.
+def _table(kind: str, group: str, *packages: str) -> Registry[Attack]:
+    return Registry(
+        kind,
+        required_facts=("kind", "cost"),
+        allowed_facts={
+            "settings": Settings,  # class of its settings; all fields have defaults
+            "needs": frozenset(),  # of "retrained", "change", "direction", "test-target"
+            "suite": frozenset({"full"}),  # suites it belongs to: "quick", "full"
+            "order": 999,  # place in reports: small numbers first, then by name
+            "redoes": False,  # whether it costs anything only for a model that can be made again
+            "shared": "",  # what its cost is of, where all models share it; attacks that name the same thing share it too
+        },
+        entry_point_group=group,
+        populate=functools.partial(_import_all, *packages),
+    )
+
+
+ATTACKS = _table("attack", "lorasteer.attacks", "lorasteer.evaluation.audit", "lorasteer.evaluation.attacks")
+"""Attacks on classifiers by name (`relearn-forget`). Measurements carry names of their own with underscores.
 
 The fact `kind` is what the attack tries: `relearning`, `probe`, `depth`, `likeness`, `membership`, `quantisation`, `switch`,
-`noise`, `lift` or `worst-case`. `cost` is a function (ground) -> seconds, estimated from a timed forward pass before anything
-runs.
+`noise`, `lift`, `extraction` or `worst-case`. `cost` is a function (ground) -> seconds, estimated from a timed forward pass
+before anything runs.
 """
+TEXT_ATTACKS = _table("attack on text", "lorasteer.text_attacks", "lorasteer.evaluation.audit.language")
+"""Attacks on language models by name, with the same facts; what tries the same carries the same name and measurements."""
+TABLES = {"vision": ATTACKS, "language": TEXT_ATTACKS}
+"""Attacks by what the models work on."""
 
 _WORDS = {
     "retrained": "a retrained model",
@@ -72,24 +81,29 @@ _WORDS = {
 }
 
 
-def attacks_of(suite: str) -> tuple[Entry[Attack], ...]:
+def attacks_of(suite: str, task: str = "vision") -> tuple[Entry[Attack], ...]:
     """Attacks of a suite in the order in which reports show them.
+
+    Args:
+        suite: Name of the suite.
+        task: What the models work on.
 
     Raises:
         PlanError: No attack belongs to a suite of this name.
     """
-    chosen = [ATTACKS[name] for name in ATTACKS.names(suite=suite)]
+    table = TABLES[task]
+    chosen = [table[name] for name in table.names(suite=suite)]
     if not chosen:
-        raise PlanError(f"unknown suite {suite!r}. Choose among: {', '.join(audit_suites())}.")
+        raise PlanError(f"unknown suite {suite!r}. Choose among: {', '.join(audit_suites(task))}.")
     return tuple(sorted(chosen, key=lambda entry: (entry["order"], entry.name)))
 
 
-def audit_suites() -> tuple[str, ...]:
+def audit_suites(task: str = "vision") -> tuple[str, ...]:
     """Names of all suites that some attack belongs to, sorted."""
-    return tuple(sorted({name for entry in ATTACKS for name in entry["suite"]}))
+    return tuple(sorted({name for entry in TABLES[task] for name in entry["suite"]}))
 
 
-def missing(entry: Entry[Attack], ground: Ground, subject: Subject) -> str:
+def missing(entry: Entry[Attack], ground: CommonGround, subject: Subject) -> str:
     """What an attack needs and does not have here, in words; empty where it can run."""
     here = {
         "retrained": bool(ground.retrained),
@@ -101,7 +115,7 @@ def missing(entry: Entry[Attack], ground: Ground, subject: Subject) -> str:
     return " and ".join(_WORDS[need] for need in lacking)
 
 
-def run_attack(name: str, ground: Ground, subject: Subject, settings: Settings | None = None) -> AttackResult:
+def run_attack(name: str, ground: CommonGround, subject: Subject, settings: Settings | None = None) -> AttackResult:
     """Attack one subject.
 
     Args:
@@ -116,7 +130,7 @@ def run_attack(name: str, ground: Ground, subject: Subject, settings: Settings |
     Raises:
         PlanError: The attack is unknown, or lacks something; the message names it.
     """
-    entry = ATTACKS[name]
+    entry = TABLES[ground.task][name]
     lacking = missing(entry, ground, subject)
     if lacking:
         raise PlanError(f"attack {name!r} on {subject.name!r} needs {lacking}, and there is none. Leave it out, or add one.")

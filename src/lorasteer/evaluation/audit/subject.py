@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from lorasteer.tasks.splits import Index, Part, Splits
 Examples = tuple[Part, Index]
 """Examples of a part of the data by their positions."""
 Made = TypeVar("Made")
-Again = Callable[[Base, Inputs, Splits, int], nn.Module]
+Again = Callable[[Base, Any, Splits, int], nn.Module]
 """The same unlearning on another base: base, examples, splits of them and seed to an unlearned network."""
 _TIMED = 64  # examples of the forward pass that costs are estimated from
 
@@ -74,26 +74,27 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What every attack gets beside its subject.
+class CommonGround:
+    """What every attack gets beside its subject, whatever the models read.
 
     Args:
         base: The model before unlearning.
         inputs: The examples as the models read them.
         splits: Which of them were to be forgotten.
-        classes: How many classes the models know.
         retrained: Models trained without the forget set, each with another seed; the first is the reference.
         controls: Models that were never trained: what an attack finds there is the attack's own doing.
-        touched: Modules that the audited change alters; the classifier head when left out.
+        touched: Modules that the audited change alters; what stands for them when left out is the task's to say.
         weights: Direction weight of each forget example, 0 … 1; None without a direction.
         seed: Every draw of an attack follows from it.
         cache: Folder in which attacks keep what is dear to make (shadow models); None keeps it for this ground only.
     """
 
+    task: ClassVar[str]
+    """What the models work on, as methods name it."""
+
     base: Base
-    inputs: Inputs
+    inputs: Any
     splits: Splits
-    classes: int
     retrained: tuple[Subject, ...] = ()
     controls: tuple[Subject, ...] = ()
     touched: tuple[str, ...] = ()
@@ -112,19 +113,6 @@ class Ground:
         """The first retrained model. Only attacks that state the need `retrained` may ask for it."""
         return self.retrained[0]
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Modules the audited change alters."""
-        return self.touched or classifier_head(self.base.model)
-
-    def batch(self, part: Part, index: Index) -> Tensor:
-        """Model input of these examples, shape [n, ...]."""
-        return self.inputs.batch(part, index)
-
-    def labels(self, part: Part, index: Index) -> Tensor:
-        """Class numbers of these examples, int64, shape [n]."""
-        return self.inputs.labels(part, index).long()
-
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers for one purpose; the same ones for every subject, so that all are attacked with the same examples."""
         salt = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little")
@@ -141,11 +129,6 @@ class Ground:
         """Examples of the target that no attack trains on: those of the test set, or where there are none all forget examples."""
         return ("test", self.splits.forget_test) if len(self.splits.forget_test) else ("train", self.splits.forget)
 
-    def logits(self, subject: Subject, part: Part, index: Index) -> Tensor:
-        """Logits of the subject's own network, float32, shape [n, classes]; asked once for the same examples."""
-        key = (subject.digest, part, hashlib.sha256(np.ascontiguousarray(index, np.int64).tobytes()).hexdigest())
-        return self.remember(("logits", *key), lambda: answers(subject.network, self.inputs, part, index))
-
     def remember(self, key: tuple[object, ...], make: Callable[[], Made]) -> Made:
         """What was made under this key before, or what `make` makes now. For what several attacks ask of the same models."""
         if key not in self._made:
@@ -153,9 +136,40 @@ class Ground:
         made: Made = self._made[key]
         return made
 
-    def without_retrained(self) -> Ground:
+    def without_retrained(self) -> Self:
         """The same ground where no model was trained without the forget set."""
         return replace(self, retrained=())
+
+
+@dataclass(frozen=True)
+class Ground(CommonGround):
+    """The ground of classifiers: examples with one label each. Its fields are those of `CommonGround`."""
+
+    task = "vision"
+    inputs: Inputs
+
+    @property
+    def classes(self) -> int:
+        """How many classes the models know."""
+        return len(self.base.record.classes)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Modules the audited change alters; the classifier head where none does."""
+        return self.touched or classifier_head(self.base.model)
+
+    def batch(self, part: Part, index: Index) -> Tensor:
+        """Model input of these examples, shape [n, ...]."""
+        return self.inputs.batch(part, index)
+
+    def labels(self, part: Part, index: Index) -> Tensor:
+        """Class numbers of these examples, int64, shape [n]."""
+        return self.inputs.labels(part, index).long()
+
+    def logits(self, subject: Subject, part: Part, index: Index) -> Tensor:
+        """Logits of the subject's own network, float32, shape [n, classes]; asked once for the same examples."""
+        key = (subject.digest, part, hashlib.sha256(np.ascontiguousarray(index, np.int64).tobytes()).hexdigest())
+        return self.remember(("logits", *key), lambda: answers(subject.network, self.inputs, part, index))
 
     @cached_property
     def forward_seconds(self) -> float:
