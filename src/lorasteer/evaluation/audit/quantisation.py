@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, share
+from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, meaning, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.evaluation.audit.weights import altered, difference, matrices
@@ -127,7 +127,7 @@ def quantised(judge: Judging, ground: CommonGround, subject: Subject, settings: 
             _moved_codes(grid, codes),
         ]
         curves += _by_layer(grid, codes)
-    return Finding(tuple(measurements), tuple(curves), judge.size)
+    return Finding(tuple(measurements), tuple(curves), judge.size, meaning(judge))
 
 
 def _moved_codes(grid: str, codes: dict[str, Tensor]) -> Measurement:

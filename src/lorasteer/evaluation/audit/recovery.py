@@ -61,6 +61,11 @@ class Judging(Protocol):
         """What any network knows; nothing is remembered of it."""
 
 
+def meaning(judge: Judging) -> tuple[str, ...]:
+    """A remark where numbers that are named after accuracy are of something else."""
+    return () if judge.word == "accuracy" else (f"What is called accuracy is the mean {judge.word}.",)
+
+
 class Score(NamedTuple):
     """What a model knows.
 

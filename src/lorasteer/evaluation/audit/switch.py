@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, share
+from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, meaning, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.records import Settings
@@ -65,4 +65,4 @@ def switched_off(judge: Judging, ground: CommonGround, subject: Subject, setting
     note = (
         f"The change is of kind {change.record.kind}; merged into the weights and handed out without the base it has no switch."
     )
-    return Finding(measurements, curves, judge.size, (note,))
+    return Finding(measurements, curves, judge.size, (note, *meaning(judge)))
