@@ -12,7 +12,7 @@ from benchmarks.pretrained import SHORT
 from benchmarks.table1 import MNIST
 from lorasteer import Base, Request, Target, Workbench, load_base, save_base, train_classifier
 from lorasteer.records import AuditRecord, Verdict
-from lorasteer.session.audit import prepare
+from lorasteer.session.auditing import prepare
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.vision.data import ImageData
 

@@ -18,11 +18,11 @@ SUBJECTS = (
 )
 
 
-def attacks_table(table: Table) -> str:
+def attacks_table(table: Table, task: str = "vision") -> str:
     """One row per attack, in the order of reports."""
-    from lorasteer.evaluation.audit import ATTACKS
+    from lorasteer.evaluation.audit import TABLES
 
-    entries = sorted(ATTACKS, key=lambda entry: (entry["order"], entry.name))
+    entries = sorted(TABLES[task], key=lambda entry: (entry["order"], entry.name))
     rows = [
         [f"`{entry.name}`", entry.summary, entry["kind"], ", ".join(sorted(entry["suite"])), ", ".join(sorted(entry["needs"]))]
         for entry in entries

@@ -302,6 +302,7 @@ PAGES: dict[str, Writer] = {
 _predicate_type = partial(_settings_table, page="../reference/settings.md")
 BLOCKS: dict[str, Writer] = {
     "attacks": partial(audits.attacks_table, table),
+    "attacks-language": partial(audits.attacks_table, table, "language"),
     "audit-results": partial(audits.results, ROOT / "benchmarks" / "results", table),
     "certificate-predicate": partial(audits.predicate_table, _predicate_type),
     "certificate-subjects": partial(audits.subjects_table, table),

@@ -14,7 +14,8 @@ from lorasteer.evaluation.audit import ATTACKS
 from lorasteer.records import AuditRecord, Request
 from lorasteer.session import Round, Workbench
 from lorasteer.session import audit as auditing
-from lorasteer.session.audit import Audit, Step, never_trained, pictured, prepare
+from lorasteer.session.audit import Audit, Step
+from lorasteer.session.auditing import never_trained, pictured, prepare
 from lorasteer.tasks.base import weights_digest
 from tests.support.digits import SEVEN, bench, digits, forgotten, small_base
 

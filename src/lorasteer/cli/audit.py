@@ -15,8 +15,8 @@ from lorasteer.errors import PlanError, StoreError
 
 if TYPE_CHECKING:
     from lorasteer.records import AuditRecord, Clue
-    from lorasteer.session import Workbench
     from lorasteer.session.audit import Audit
+    from lorasteer.session.auditing import Audited
     from lorasteer.steer.translate import Translation
 
 
@@ -41,17 +41,17 @@ def audit(
         lorasteer audit 3f2a1c --retrained 2
         lorasteer audit 3f2a1c --suite full --retrained 2 --out audit.html
     """
-    from lorasteer.session.opening import open_workbench, retrained_models
+    from lorasteer.session.opening import open_audited, retrained_models
 
     _check_out(out, overwrite)
     opened = open_change(run, places.store)
     if opened.kept is None:
         raise PlanError("the folder of a change alone does not say what was to be forgotten; give the run it belongs to.")
     folder = base or _base_of(opened.kept.run.base_folder)
-    bench = open_workbench(folder, places.data, places.cache, purpose="the audit")
+    bench = open_audited(folder, places.data, places.cache, purpose="the audit")
     translation = _translation(bench, run, opened, places.store)
     beside = retrained_models(bench, translation.splits, count=models.retrained, folders=models.compare, stage=working)
-    from lorasteer.session.audit import prepare
+    from lorasteer.session.auditing import prepare
 
     ready = prepare(bench, translation, opened.change, suite=suite, retrained=beside, seed=seed)
     record = _carried_out(ready)
@@ -85,7 +85,7 @@ def _is_folder(run: str) -> bool:
     return is_run(Path(run))
 
 
-def _translation(bench: Workbench, run: str, opened: Opened, store: Path | None) -> Translation:
+def _translation(bench: Audited, run: str, opened: Opened, store: Path | None) -> Translation:
     """The request with its splits, made again; a run that builds on earlier requests needs the store for them."""
     from lorasteer.session.certifying import translation_of
 
@@ -108,7 +108,7 @@ def _carried_out(ready: Audit) -> AuditRecord:
 def _write(record: AuditRecord, out: Path, ready: Audit) -> None:
     from lorasteer.export.audit_report import audit_html
     from lorasteer.export.audit_text import audit_markdown
-    from lorasteer.session.audit import pictured
+    from lorasteer.session.auditing import pictured
     from lorasteer.tasks.tensors import write_text
 
     write_text(out, audit_html(record, pictured(ready)) if out.suffix == ".html" else audit_markdown(record))

@@ -59,14 +59,14 @@ def make(
     """
     from lorasteer.export.keys import read_private_key
     from lorasteer.session.certifying import certify
-    from lorasteer.session.opening import open_workbench
+    from lorasteer.session.opening import open_audited
     from lorasteer.tasks.tensors import write_text
 
     if out.exists() and not overwrite:
         raise StoreError(f"{out} exists already; choose another file, or give --overwrite to replace it.")
     private, kept, (name, number) = read_private_key(key), open_store(store), run_and_number(run)
     folder = base or _base_of(kept.load(name).base_folder)
-    write_text(out, certify(kept, name, number, open_workbench(folder, data, cache, purpose="certifying"), private))
+    write_text(out, certify(kept, name, number, open_audited(folder, data, cache, purpose="certifying"), private))
     show.say(f"Certificate in {out}. Check it with lorasteer certificate verify {out} --public-key {key}.pub")
 
 
@@ -127,7 +127,7 @@ def _evidence(
     from lorasteer.export import ADAPTER_FILES
     from lorasteer.export.verification import Evidence
     from lorasteer.session import certifying
-    from lorasteer.session.opening import open_workbench
+    from lorasteer.session.opening import open_audited
     from lorasteer.store import is_run
 
     number, evidence = stated.iteration.number, Evidence()
@@ -141,7 +141,7 @@ def _evidence(
     if adapter is not None:
         evidence = certifying.with_adapter(evidence, adapter, ADAPTER_FILES)
     if base is not None:
-        bench = open_workbench(base, data, cache, purpose="certifying")
+        bench = open_audited(base, data, cache, purpose="certifying")
         kept = open_store(store).iterations(run_and_number(run)[0]) if stated.iteration.beneath and run else (stated.iteration,)
         evidence = certifying.with_material(evidence, bench, certifying.splits_of(bench, kept, number))
     return evidence

@@ -156,7 +156,7 @@ def _of_pictures(pictures: Sequence[Picture]) -> str:
             f'<figure class="dots"><figcaption>{escape(picture.title)}</figcaption>'
             f"{dot_plot(picture.title, groups)}{key(groups)}</figure>"
         )
-    return _section("What the last layer reads", f'<div class="plots three">{"".join(drawn)}</div>')
+    return _section("How the models see the examples", f'<div class="plots three">{"".join(drawn)}</div>')
 
 
 def _plots(record: AuditRecord) -> Iterator[_Plot]:

@@ -6,48 +6,33 @@ that was killed goes on where it was, one that was done costs nothing, and a num
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch import nn
 
 import lorasteer
-from lorasteer.changes import Change
 from lorasteer.errors import Interrupted, PlanError
-from lorasteer.evaluation.audit import ATTACKS, Ground, Subject, attacks_of, missing, run_attack
-from lorasteer.evaluation.audit.probe import read_features
+from lorasteer.evaluation.audit import TABLES, CommonGround, Subject, attacks_of, missing, run_attack
+from lorasteer.evaluation.audit.registry import Attack
 from lorasteer.evaluation.audit.verdict import give_verdict
-from lorasteer.export.audit_report import Picture
-from lorasteer.methods import unlearn
-from lorasteer.projection.basis import Basis
 from lorasteer.records import AuditRecord, AuditSubject, Settings, Verdict
 from lorasteer.records.audit import AttackResult
 from lorasteer.records.verdict import Role
-from lorasteer.session.workbench import Workbench
-from lorasteer.steer.translate import Translation
+from lorasteer.registry import Entry
 from lorasteer.store import machine, versions
-from lorasteer.tasks.activations import Inputs, Memory
-from lorasteer.tasks.base import Base
-from lorasteer.tasks.material import Material
-from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.tensors import write_text
-from lorasteer.tasks.training import Observer
 
-BASE, NEVER = "base", "never trained"
-SHOWN_TARGET, SHOWN_OTHERS = 120, 280
-"""Examples that a picture shows at most."""
+BASE = "base"
 SOURCES = ("core", "tasks", "changes", "methods", "evaluation")
 """Rooms whose source decides about the numbers."""
 
@@ -114,18 +99,25 @@ class Audit:
         settings: Settings of attacks by name, where they are not the attacks' own.
     """
 
-    ground: Ground
+    ground: CommonGround
     members: tuple[Member, ...]
     suite: str
     wording: str
     folder: Path | None = None
     settings: Mapping[str, Settings] = field(default_factory=dict)
 
+    def attacks(self) -> tuple[Entry[Attack], ...]:
+        """Attacks of the suite on models of this kind, in the order of reports."""
+        return attacks_of(self.suite, self.ground.task)
+
+    def _entry(self, name: str) -> Entry[Attack]:
+        return TABLES[self.ground.task][name]
+
     def units(self) -> list[tuple[str, Subject]]:
         """Every attack on every model that it can be run on, in the order of the work: one attack on all, then the next."""
         return [
             (entry.name, member.subject)
-            for entry in attacks_of(self.suite)
+            for entry in self.attacks()
             for member in self.members
             if not missing(entry, self.ground, member.subject)
         ]
@@ -133,7 +125,7 @@ class Audit:
     def skipped(self) -> dict[str, str]:
         """Attacks that cannot be run on the model under test, or on any where there is none, with what they lack."""
         subject = self.members[0].subject
-        lacking = {entry.name: missing(entry, self.ground, subject) for entry in attacks_of(self.suite)}
+        lacking = {entry.name: missing(entry, self.ground, subject) for entry in self.attacks()}
         return {name: f"needs {what}" for name, what in lacking.items() if what}
 
     def estimate(self) -> Estimate:
@@ -146,9 +138,10 @@ class Audit:
         """Estimated seconds of attacks, one after another; what several share is made with the first of them."""
         made: set[str] = set()
         for name, subject in units:
-            shared = ATTACKS[name]["shared"]
-            free = shared in made or (ATTACKS[name]["redoes"] and subject.again is None)
-            yield 0.0 if free else ATTACKS[name]["cost"](self.ground)
+            entry = self._entry(name)
+            shared = entry["shared"]
+            free = shared in made or (entry["redoes"] and subject.again is None)
+            yield 0.0 if free else entry["cost"](self.ground)
             made |= {shared} if shared else set()
 
     def run(self, told: Callable[[Step], object] = lambda step: None) -> AuditRecord:
@@ -218,130 +211,32 @@ class Audit:
 
     def key(self, name: str, subject: Subject) -> str:
         """sha256 of all that a result depends on."""
-        ground, settings = self.ground, self.settings.get(name) or ATTACKS[name]["settings"]()
+        ground, entry = self.ground, self._entry(name)
+        settings, own = self.settings.get(name) or entry["settings"](), Path(inspect.getfile(entry.factory))
         facts = {
             "attack": name, "settings": settings.model_dump(mode="json"), "seed": ground.seed, "subject": subject.digest,
             "strength": subject.change.record.strength if subject.change else None, "base": ground.base.digest,
             "inputs": ground.inputs.digest, "splits": ground.splits.digest, "touched": ground.touched,
             "retrained": [other.digest for other in ground.retrained], "controls": [other.digest for other in ground.controls],
-            "weights": None if ground.weights is None else ground.weights.tolist(), "source": source(name),
+            "weights": None if ground.weights is None else ground.weights.tolist(), "source": source(own),
             "threads": torch.get_num_threads(), "versions": versions(),
         }  # fmt: skip
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def prepare(
-    bench: Workbench, translation: Translation, change: Change | None, *, suite: str = "quick", name: str | None = None,
-    retrained: Sequence[Base] = (), seed: int = 0, settings: Mapping[str, Settings] | None = None,
-) -> Audit:  # fmt: skip
-    """An audit, ready to be estimated and run.
-
-    Args:
-        bench: Base and data.
-        translation: The request with its splits.
-        change: What is under test; None audits base and retrained models alone.
-        suite: `quick` or `full`.
-        name: What the model under test is called; its method when left out.
-        retrained: Models trained without the forget set. Without any, the strongest verdicts are withheld.
-        seed: Seed of everything random.
-        settings: Settings of attacks by name, where they are not the attacks' own.
-
-    Raises:
-        PlanError: There is no such suite.
-        WeightsError: The change was made for another base.
-    """
-    gold = tuple(Subject.of_base(f"retrained (seed {model.record.seed})", model) for model in retrained)
-    folder = bench.cache / "audits" if bench.cache else None
-    never = Subject.of_network(NEVER, never_trained(bench.base, seed))
-    ground = Ground(
-        bench.base, bench.inputs, translation.splits, gold, (never,),
-        change.layers if change else (), _weights(translation), seed, folder,
-    )  # fmt: skip
-    tested = [Member("unlearned", _tested(name or _called(change), bench, change))] if change else []
-    controls = [
-        Member("base", ground.original),
-        *(Member("retrained", one) for one in gold),
-        Member("never-trained", never, _NEVER),
-    ]
-    attacks_of(suite)
-    return Audit(ground, (*tested, *controls), suite, translation.wording, folder, settings or {})
-
-
-def pictured(audit: Audit) -> tuple[Picture, ...]:
-    """Some examples as the last layer of each model reads them: the base, the model under test, and a retrained model.
-
-    The first two are seen along the base's principal axes, so that nothing but the model moves between them. A model that was
-    trained from new speaks another language and is seen along its own.
-    """
-    part, index = audit.ground.unseen
-    target = audit.ground.drawn(index, SHOWN_TARGET, "pictured target")
-    others = audit.ground.drawn(audit.ground.splits.retain_test, SHOWN_OTHERS, "pictured others")
-    tested = [member.subject for member in audit.members if member.role == "unlearned"]
-    sides: tuple[tuple[Part, Index], ...] = ((part, target), ("test", others))
-    shown, axes = [], None
-    for subject in (audit.ground.original, *tested, *audit.ground.retrained[:1]):
-        read = (read_features(audit.ground, subject, *side) for side in sides)
-        rows = [list(said.values())[-1].numpy() for said in read]
-        kin = subject.change is not None or subject.name == BASE
-        axes = axes if kin and axes is not None else Basis.of(np.concatenate(rows))
-        places = [[(float(x), float(y)) for x, y in axes.picture(side)] for side in rows]
-        title = f"{subject.name}, along the base's axes" if kin else f"{subject.name}, along its own axes"
-        shown.append(Picture(title, *places))
-    return tuple(shown)
-
-
-_NEVER = "the base's network with fresh random weights"
-
-
-def _tested(name: str, bench: Workbench, change: Change) -> Subject:
-    """The model under test, which knows how to be made again of another base where its plan says so."""
-    plan = change.record.plan
-    subject = Subject.of_change(name, bench.base, change)
-    if plan is None or plan.weights is not None or change.record.kind == "composed":
-        return subject
-
-    def again(base: Base, inputs: Inputs, splits: Splits, seed: int) -> nn.Module:
-        asked = plan.model_copy(update={"splits": splits.digest, "seed": seed})
-        return unlearn(Material(base, inputs, splits, Memory(base, inputs), _cannot_retrain), asked).merged(base)
-
-    return replace(subject, again=again)
-
-
-def _cannot_retrain(seed: int, observers: Sequence[Observer], checkpoint: Path | None) -> Base:
-    raise PlanError("a shadow model has no recipe to retrain it by; leave u-lira out for the method that retrains.")
-
-
-def _called(change: Change) -> str:
-    return change.record.plan.method if change.record.plan else change.record.kind
-
-
-def _weights(translation: Translation) -> torch.Tensor | None:
-    weights = translation.plan.weights
-    return None if weights is None else torch.tensor(weights)
 
 
 def _described(member: Member) -> AuditSubject:
     return AuditSubject(name=member.subject.name, role=member.role, model=member.subject.digest, note=member.note)
 
 
-def never_trained(base: Base, seed: int) -> nn.Module:
-    """The base's network with fresh random weights: what an attack finds in it is the attack's own doing."""
-    network = copy.deepcopy(base.model)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in network.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset):
-                reset()
-    return network
-
-
 @cache
-def source(attack: str) -> str:
-    """sha256 of the program's own source that decides about an attack's numbers."""
+def source(own: Path) -> str:
+    """sha256 of the program's own source that decides about an attack's numbers.
+
+    Args:
+        own: File of the attack; it counts where it lies elsewhere, too.
+    """
     root = Path(inspect.getfile(lorasteer)).parent
     files = [path for room in SOURCES for path in sorted((root / room).rglob("*.py"))]
-    own = Path(inspect.getfile(ATTACKS[attack].factory))
     total = hashlib.sha256()
     for path in (*files, *(() if own.is_relative_to(root) else (own,))):
         total.update(path.read_bytes())

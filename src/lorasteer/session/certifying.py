@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,7 +15,7 @@ from lorasteer.errors import DataError, WeightsError
 from lorasteer.export.certificate import Artefacts, adapter_digests, make_certificate
 from lorasteer.export.verification import Evidence
 from lorasteer.records import Iteration
-from lorasteer.session.workbench import Workbench
+from lorasteer.session.bench import Bench
 from lorasteer.steer.translate import Translation
 from lorasteer.store import RunStore, read_run, versions
 from lorasteer.store.blobs import digests_in
@@ -25,7 +26,7 @@ DESCRIPTION = "change.json"
 """Description of a change that is carried away; a store keeps it in its index."""
 
 
-def certify(store: RunStore, name: str, number: int | None, bench: Workbench, key: Ed25519PrivateKey) -> str:
+def certify(store: RunStore, name: str, number: int | None, bench: Bench[Any, Any], key: Ed25519PrivateKey) -> str:
     """The text of a certificate for one iteration, after checking that base, data and numbers are the run's own.
 
     Args:
@@ -54,12 +55,12 @@ def certify(store: RunStore, name: str, number: int | None, bench: Workbench, ke
     return make_certificate(facts, artefacts, key)
 
 
-def splits_of(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Splits:
+def splits_of(bench: Bench[Any, Any], iterations: Sequence[Iteration], number: int) -> Splits:
     """The index sets of an iteration, made again from its request and those of the iterations in force beneath it."""
     return _again(bench, iterations, number).splits
 
 
-def translation_of(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Translation:
+def translation_of(bench: Bench[Any, Any], iterations: Sequence[Iteration], number: int) -> Translation:
     """The plan of an iteration with its splits, made again.
 
     Raises:
@@ -71,7 +72,7 @@ def translation_of(bench: Workbench, iterations: Sequence[Iteration], number: in
     return replace(made, plan=kept.plan)
 
 
-def _again(bench: Workbench, iterations: Sequence[Iteration], number: int) -> Translation:
+def _again(bench: Bench[Any, Any], iterations: Sequence[Iteration], number: int) -> Translation:
     kept = _numbered(iterations, number)
     return bench.translate(kept.request, others=[splits_of(bench, iterations, other) for other in kept.beneath])
 
@@ -80,7 +81,7 @@ def _numbered(iterations: Sequence[Iteration], number: int) -> Iteration:
     return next(iteration for iteration in iterations if iteration.number == number)
 
 
-def _check(iteration: Iteration, bench: Workbench, splits: Splits) -> None:
+def _check(iteration: Iteration, bench: Bench[Any, Any], splits: Splits) -> None:
     if iteration.change.base != bench.base.digest:
         raise WeightsError(
             f"the run has base {iteration.change.base[:12]}, got base {bench.base.digest[:12]}; name its own with --base FOLDER."
@@ -125,6 +126,6 @@ def with_adapter(evidence: Evidence, folder: Path, names: Sequence[str]) -> Evid
     return replace(evidence, adapter={name: digest for name, digest in digests_in(folder).items() if name in names})
 
 
-def with_material(evidence: Evidence, bench: Workbench, splits: Splits) -> Evidence:
+def with_material(evidence: Evidence, bench: Bench[Any, Any], splits: Splits) -> Evidence:
     """The same, and the base, its data and the index sets."""
     return replace(evidence, base=bench.base.digest, data=bench.data.digest, splits=splits)

@@ -115,15 +115,39 @@ def open_workbench(
     Raises:
         SessionError: The base is of another kind.
     """
-    task = task_of(folder)
-    if task != Workbench.task:
-        raise SessionError(
-            f"the base in {folder} is a {task} model; {purpose} is for image models so far. "
-            "Use lorasteer unlearn, evaluate and export."
-        )
+    _refuse_others(folder, purpose, vision="image models")
     bench = open_bench(folder, data, cache)
     assert isinstance(bench, Workbench)
     return bench
+
+
+def open_audited(
+    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "the audit"
+) -> Workbench | TextBench:
+    """An image classifier or a language model and its data, for audits and certificates.
+
+    Args:
+        folder: Folder of the base.
+        data: Where the data lies; as the base recorded it when left out.
+        cache: Folder for activations and retrained models; the user's own when left out.
+        purpose: What it is opened for, as the message names it.
+
+    Raises:
+        SessionError: The base is of another kind.
+    """
+    _refuse_others(folder, purpose, vision="image models", language="language models")
+    bench = open_bench(folder, data, cache)
+    assert isinstance(bench, (Workbench, TextBench))
+    return bench
+
+
+def _refuse_others(folder: Path, purpose: str, **allowed: str) -> None:
+    task = task_of(folder)
+    if task not in allowed:
+        raise SessionError(
+            f"the base in {folder} is a {task} model; {purpose} is for {' and '.join(allowed.values())} so far. "
+            "Use lorasteer unlearn, evaluate and export."
+        )
 
 
 def retrained_models(

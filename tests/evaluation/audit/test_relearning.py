@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lorasteer.evaluation.audit import Subject, run_attack
+from lorasteer.evaluation.audit.courses import Course, checkpoints
 from lorasteer.evaluation.audit.recovery import Judge, Score
-from lorasteer.evaluation.audit.relearning import Course, RelearnSettings, checkpoints, related, relearn
+from lorasteer.evaluation.audit.relearning import RelearnSettings, related, relearn
 from lorasteer.evaluation.audit.subject import Ground, answers
 from tests.support.audited import (
     SEVEN,

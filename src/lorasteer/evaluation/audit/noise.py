@@ -7,7 +7,7 @@ needs training or examples of the target.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Score, share
+from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, Known, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.evaluation.audit.weights import altered, difference
 from lorasteer.records import Settings
 from lorasteer.records.audit import AuditCurve
@@ -47,7 +47,7 @@ def noisy(update: Float[Tensor, ...], level: float, generator: np.random.Generat
         >>> round((noisy(update, 0.5, np.random.default_rng(0)) - update).norm().item(), 6)  # half of 5
         2.5
     """
-    noise = torch.from_numpy(generator.standard_normal(update.shape)).to(update.dtype)
+    noise = torch.from_numpy(generator.standard_normal(update.shape)).to(update)
     return update + noise * (level * float(update.norm()) / max(float(noise.norm()), 1e-30))
 
 
@@ -75,16 +75,42 @@ def _noise_cost(ground: Ground) -> float:
 @ATTACKS.add("noise", kind="noise", cost=_noise_cost, settings=NoiseSettings, needs=frozenset({"change"}), order=51)
 def noise(ground: Ground, subject: Subject, settings: NoiseSettings) -> Finding:
     """Blur the update with Gaussian noise."""
-    judge, update = Judge.on(ground), difference(ground, subject)
+    return blurred(Judge.on(ground), ground, subject, settings)
+
+
+class _Mean(NamedTuple):
+    """Mean of what was known over several draws."""
+
+    forget: float
+    retain: float
+    recovered: float
+
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """What was recovered."""
+        return (self.recovered,)
+
+
+def blurred(judge: Judging, ground: CommonGround, subject: Subject, settings: NoiseSettings) -> Finding:
+    """What is known with noise on the update, by its level.
+
+    Args:
+        judge: Judges each draw.
+        ground: Where base and random numbers come from.
+        subject: A model with a change; left bit-identical.
+        settings: Levels and draws.
+    """
+    update = difference(ground, subject)
     base = dict(ground.base.model.named_parameters())
-    scores = []
+    scores: list[Known] = []
     for level in settings.levels:
         drawn = []
         for draw in range(settings.draws):
             generator = ground.generator(f"noise {level} {draw}")
             values = {name: base[name].detach() + noisy(moved, level, generator) for name, moved in update.items()}
             drawn.append(judge.tried(altered(subject.network, values)))
-        scores.append(Score(*(float(np.mean(side)) for side in zip(*drawn, strict=True))))
+        triples = [(score.forget, score.retain, score.recovered) for score in drawn]
+        scores.append(_Mean(*(float(np.mean(side)) for side in zip(*triples, strict=True))))
     return _told(judge, judge.known(subject), "noise", settings.levels, scores, "norm of the noise over the update's")
 
 
@@ -95,16 +121,28 @@ def _prune_cost(ground: Ground) -> float:
 @ATTACKS.add("prune", kind="noise", cost=_prune_cost, settings=PruneSettings, needs=frozenset({"change"}), order=52)
 def prune(ground: Ground, subject: Subject, settings: PruneSettings) -> Finding:
     """Undo the smallest entries of the update."""
-    judge, update = Judge.on(ground), difference(ground, subject)
+    return thinned(Judge.on(ground), ground, subject, settings)
+
+
+def thinned(judge: Judging, ground: CommonGround, subject: Subject, settings: PruneSettings) -> Finding:
+    """What is known with the smallest entries of the update undone, by their share.
+
+    Args:
+        judge: Judges each of them.
+        ground: Where the base comes from.
+        subject: A model with a change; left bit-identical.
+        settings: Shares.
+    """
+    update = difference(ground, subject)
     base = dict(ground.base.model.named_parameters())
-    scores = []
+    scores: list[Known] = []
     for part in settings.shares:
         values = {name: base[name].detach() + pruned(moved, part) for name, moved in update.items()}
         scores.append(judge.tried(altered(subject.network, values)))
     return _told(judge, judge.known(subject), "prune", settings.shares, scores, "share of the update undone")
 
 
-def _told(judge: Judge, before: Score, name: str, x: tuple[float, ...], scores: list[Score], x_label: str) -> Finding:
+def _told(judge: Judging, before: Known, name: str, x: tuple[float, ...], scores: list[Known], x_label: str) -> Finding:
     """What was regained at each place, and the most of it."""
     regained = [max(0.0, score.recovered - before.recovered) for score in scores]
     most = int(np.argmax(regained))
@@ -113,10 +151,10 @@ def _told(judge: Judge, before: Score, name: str, x: tuple[float, ...], scores: 
     )
     measurements = (share(f"{name}_regained", regained[most], judge.size, better="lower", note=note),)
     curves = tuple(
-        AuditCurve(label=label, x=x, y=y, x_label=x_label, y_label="accuracy")
+        AuditCurve(label=label, x=x, y=y, x_label=x_label, y_label=judge.word)
         for label, y in (
-            ("forget accuracy", tuple(score.forget for score in scores)),
-            ("retain accuracy", tuple(score.retain for score in scores)),
+            (f"forget {judge.word}", tuple(score.forget for score in scores)),
+            (f"retain {judge.word}", tuple(score.retain for score in scores)),
         )
     )
     return Finding(measurements, curves, judge.size)

@@ -18,9 +18,9 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from lorasteer.evaluation.audit.recovery import JUDGED, Judge, share
+from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, meaning, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.evaluation.audit.weights import altered, difference, matrices
 from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AuditCurve
@@ -77,7 +77,7 @@ def normal_float(weight: Float[Tensor, ...]) -> tuple[Int[Tensor, ...], Float[Te
     flat = weight.reshape(-1)
     blocks = torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).reshape(-1, BLOCK)
     scale = blocks.abs().amax(1, keepdim=True).clamp(min=1e-30)
-    values = torch.tensor(NF4, dtype=weight.dtype)
+    values = torch.tensor(NF4, dtype=weight.dtype, device=weight.device)
     codes = torch.bucketize(blocks / scale, (values[1:] + values[:-1]) / 2)
     back = (values[codes] * scale).reshape(-1)[: len(flat)].reshape(weight.shape)
     return codes.reshape(-1)[: len(flat)].reshape(weight.shape).to(torch.int16), back
@@ -99,12 +99,23 @@ def _cost(ground: Ground) -> float:
 )  # fmt: skip
 def quantise(ground: Ground, subject: Subject, settings: QuantiseSettings) -> Finding:
     """Round the merged weights to few bits and ask again."""
-    judge = Judge.on(ground)
+    return quantised(Judge.on(ground), ground, subject, settings)
+
+
+def quantised(judge: Judging, ground: CommonGround, subject: Subject, settings: QuantiseSettings) -> Finding:
+    """What is known after rounding, and which codes differ from the base's, layer by layer.
+
+    Args:
+        judge: Judges the rounded copies.
+        ground: Where the base comes from.
+        subject: Left bit-identical.
+        settings: Grids to round to.
+    """
     before = judge.known(subject)
     moved = difference(ground, subject)
     weights, base = matrices(subject.network), matrices(ground.base.model)
     touched = [name for name in weights if name in moved]
-    measurements: list[Measurement] = [share("unrounded_forget_accuracy", before.forget, judge.size)]
+    measurements: list[Measurement] = [share("unrounded_forget_accuracy", before.forget, judge.size, note=f"mean {judge.word}")]
     curves = []
     for grid in settings.grids:
         mine = {name: GRIDS[grid](weight) for name, weight in weights.items()}
@@ -116,7 +127,7 @@ def quantise(ground: Ground, subject: Subject, settings: QuantiseSettings) -> Fi
             _moved_codes(grid, codes),
         ]
         curves += _by_layer(grid, codes)
-    return Finding(tuple(measurements), tuple(curves), judge.size)
+    return Finding(tuple(measurements), tuple(curves), judge.size, meaning(judge))
 
 
 def _moved_codes(grid: str, codes: dict[str, Tensor]) -> Measurement:

@@ -9,7 +9,7 @@ model knows it: the probability that an example of the target leans more to its 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,48 @@ from lorasteer.records import Better, Measurement
 from lorasteer.tasks.splits import Index, Part
 
 JUDGED = 300  # examples of each side that attacks are judged by
+
+
+class Known(Protocol):
+    """What a model knows, whatever it reads; a score of images or one of text."""
+
+    @property
+    def forget(self) -> float:
+        """What it knows of the target, 0 … 1."""
+
+    @property
+    def retain(self) -> float:
+        """What it knows of the others."""
+
+    @property
+    def recovered(self) -> float:
+        """Share of the base's knowledge of the target, less the loss on the others; 0 … 1."""
+
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """What decides which of two scores shows more of the target: the larger one does."""
+
+
+class Judging(Protocol):
+    """What attacks are judged by, whatever the models read: a judge of images or one of text."""
+
+    word: ClassVar[str]
+    """What knowledge is measured in."""
+
+    @property
+    def size(self) -> int:
+        """How many examples of the target it asks about."""
+
+    def known(self, subject: Subject) -> Known:
+        """What a subject knows as it stands."""
+
+    def tried(self, network: nn.Module) -> Known:
+        """What any network knows; nothing is remembered of it."""
+
+
+def meaning(judge: Judging) -> tuple[str, ...]:
+    """A remark where numbers that are named after accuracy are of something else."""
+    return () if judge.word == "accuracy" else (f"What is called accuracy is the mean {judge.word}.",)
 
 
 class Score(NamedTuple):
@@ -40,6 +82,11 @@ class Score(NamedTuple):
     recovered: float
     rank: float
 
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """What was recovered; of equal scores the rank decides."""
+        return self.recovered, self.rank
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -52,6 +99,8 @@ class Judge:
         retain: Positions of others in the test set.
         base: Accuracy of the base on both; (1, 1) while it is being measured.
     """
+
+    word: ClassVar[str] = "accuracy"
 
     ground: Ground
     forget_part: Part

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from pydantic import Field
 from torch import nn
 
+from lorasteer.evaluation.audit.courses import Course, checkpoints, drawn, followed, measured
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Score, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
@@ -56,44 +57,6 @@ class RelearnSettings(Settings):
     """Learning rate of AdamW for all layers before it; a rate as high as the last layer's breaks a deep network."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the base's accuracy on the target that counts as relearned."""
-
-
-class Course(NamedTuple):
-    """How a relearning went.
-
-    Args:
-        at: Steps after which the model was judged, from 0 on.
-        scores: What it knew then.
-    """
-
-    at: tuple[int, ...]
-    scores: tuple[Score, ...]
-
-    def steps_to(self, wanted: float) -> int | None:
-        """The first step judged at which a share of the base's knowledge is back; None where it never is.
-
-        Example:
-            >>> Course((0, 1, 5), (Score(0, 1, 0, 0.5), Score(0.4, 1, 0.4, 0.8), Score(0.9, 1, 0.9, 0.9))).steps_to(0.5)
-            5
-        """
-        return next((step for step, score in zip(self.at, self.scores, strict=True) if score.recovered >= wanted), None)
-
-    @property
-    def area(self) -> float:
-        """Area under the recovery curve over the steps, as a share of full recovery from the first step on; 0 … 1.
-
-        Example:
-            >>> nothing, everything = Score(0, 1, 0, 0.5), Score(1, 1, 1, 1)
-            >>> Course((0, 2, 4), (nothing, everything, everything)).area  # a slope over half of the steps, then full
-            0.75
-        """
-        heights = [score.recovered for score in self.scores]
-        return float(np.trapezoid(heights, self.at)) / (self.at[-1] - self.at[0])
-
-    @property
-    def best(self) -> Score:
-        """What the model knew where most was recovered; of equal places the one with the highest rank."""
-        return max(self.scores, key=lambda score: (score.recovered, score.rank))
 
 
 def _cost(ground: Ground) -> float:
@@ -172,12 +135,14 @@ def _relearned(
     for scope in scopes:
         course = relearn(ground, subject, judge, chosen, scope=scope, settings=settings)
         measurements += _measured(course, scope, judge, settings)
-        curves += _drawn(course, scope)
+        curves += drawn(course, scope, judge)
     note = f"Taught {len(chosen)} examples, {what}; judged on {judge.size} others of the target and {len(judge.retain)} retained."
     return Finding(tuple(measurements), tuple(curves), judge.size, (note,))
 
 
-def relearn(ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, scope: Scope, settings: RelearnSettings) -> Course:
+def relearn(
+    ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, scope: Scope, settings: RelearnSettings
+) -> Course[Score]:
     """Train a copy of the subject on some training examples and judge it on the way.
 
     Args:
@@ -197,17 +162,18 @@ def relearn(ground: Ground, subject: Subject, judge: Judge, chosen: Index, *, sc
         reset(network.get_submodule(head[0]), forgotten_classes(ground))
     optimizer = _optimizer(network, layers, settings)
     labels = ground.labels("train", chosen)
-    at, scores = checkpoints(settings.steps), []
     with _behind_the_frozen_part(ground, subject, network, judge, chosen, layers) as (run, taught, asked):
-        for step in range(settings.steps + 1):
-            if step in at:
-                with torch.no_grad():
-                    scores.append(judge.score(*(run(rows).float() for rows in asked)))
-            if step < settings.steps:
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(F.cross_entropy(run(taught).float(), labels))
-                optimizer.step()
-    return Course(at, tuple(scores))
+
+        def judged() -> Score:
+            with torch.no_grad():
+                return judge.score(*(run(rows).float() for rows in asked))
+
+        def step_once() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(F.cross_entropy(run(taught).float(), labels))
+            optimizer.step()
+
+        return followed(settings.steps, judged, step_once)
 
 
 def _optimizer(network: nn.Module, layers: Sequence[str], settings: RelearnSettings) -> torch.optim.Optimizer:
@@ -238,17 +204,6 @@ def reset(head: nn.Module, classes: Index) -> None:
             parameter[classes] = parameter[others].mean(0)
 
 
-def checkpoints(steps: int) -> tuple[int, ...]:
-    """Steps to judge at: few, closer together at the start.
-
-    Example:
-        >>> checkpoints(20)
-        (0, 1, 2, 5, 10, 20)
-    """
-    usual = [place * power for power in (1, 10, 100, 1000) for place in (1, 2, 5)]
-    return (0, *(step for step in usual if step < steps), steps)
-
-
 @contextlib.contextmanager
 def _behind_the_frozen_part(
     ground: Ground, subject: Subject, network: nn.Module, judge: Judge, chosen: Index, layers: Sequence[str]
@@ -273,30 +228,9 @@ def _before(ground: Ground, subject: Subject, network: nn.Module, cut: Cut, side
     return ground.remember(key, lambda: record(network, cut, pixels))
 
 
-def _measured(course: Course, scope: Scope, judge: Judge, settings: RelearnSettings) -> tuple[Measurement, ...]:
-    """The best of a course, its area, its speed and its rank."""
-    steps = course.steps_to(settings.share)
-    never = "" if steps is not None else f"less than {settings.share:.0%} recovered within {course.at[-1]} steps"
-    best, highest = course.best, max(score.rank for score in course.scores)
-    return (
-        share(f"relearned_{scope}", best.recovered, judge.size, note=f"forget {best.forget:.3f}, retain {best.retain:.3f}"),
-        share(f"relearn_area_{scope}", course.area, judge.size),
-        share(f"relearn_rank_{scope}", highest, judge.size, note="0.5: leans to its class no more than other examples do"),
-        Measurement(
-            name=f"relearn_steps_{scope}", value=steps, unit="steps", n=judge.size, better="near-retrained", low=0.0, note=never
-        ),
-    )
-
-
-def _drawn(course: Course, scope: Scope) -> tuple[AuditCurve, ...]:
-    at = tuple(map(float, course.at))
-    return (
-        AuditCurve(
-            label=f"recovered, {scope}", x=at, y=tuple(score.recovered for score in course.scores), x_label="steps",
-            y_label="share of the base's accuracy, less losses",
-        ),
-        AuditCurve(
-            label=f"forget accuracy, {scope}", x=at, y=tuple(score.forget for score in course.scores), x_label="steps",
-            y_label="accuracy",
-        ),
-    )  # fmt: skip
+def _measured(course: Course[Score], scope: Scope, judge: Judge, settings: RelearnSettings) -> tuple[Measurement, ...]:
+    """What every course is measured by, and its rank."""
+    best, area, steps = measured(course, scope, judge, settings.share)
+    highest = max(score.rank for score in course.scores)
+    note = "0.5: leans to its class no more than other examples do"
+    return best, area, share(f"relearn_rank_{scope}", highest, judge.size, note=note), steps

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lorasteer.evaluation.audit.recovery import JUDGED, Judge, share
+from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Judging, meaning, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Ground, Subject
 from lorasteer.records import Settings
 from lorasteer.records.audit import AuditCurve
 
@@ -34,9 +34,21 @@ def _cost(ground: Ground) -> float:
 )  # fmt: skip
 def switch_off(ground: Ground, subject: Subject, settings: SwitchSettings) -> Finding:
     """Turn the change down, to nothing at last."""
+    return switched_off(Judge.on(ground), ground, subject, settings)
+
+
+def switched_off(judge: Judging, ground: CommonGround, subject: Subject, settings: SwitchSettings) -> Finding:
+    """What is known at lower strengths of the change.
+
+    Args:
+        judge: Judges each of them.
+        ground: Where the base comes from.
+        subject: A model with a change.
+        settings: Strengths to try.
+    """
     change = subject.change
     assert change is not None
-    judge, own = Judge.on(ground), change.record.strength
+    own = change.record.strength
     scores = [judge.tried(change.apply(ground.base, strength=own * part)) for part in settings.strengths]
     off = judge.tried(change.apply(ground.base, strength=0.0))
     measurements = (
@@ -44,13 +56,13 @@ def switch_off(ground: Ground, subject: Subject, settings: SwitchSettings) -> Fi
         share("switched_off_recovered", off.recovered, judge.size, better="lower", note="only where base and change are apart"),
     )
     curves = tuple(
-        AuditCurve(label=label, x=settings.strengths, y=y, x_label="share of the strength", y_label="accuracy")
+        AuditCurve(label=label, x=settings.strengths, y=y, x_label="share of the strength", y_label=judge.word)
         for label, y in (
-            ("forget accuracy", tuple(score.forget for score in scores)),
-            ("retain accuracy", tuple(score.retain for score in scores)),
+            (f"forget {judge.word}", tuple(score.forget for score in scores)),
+            (f"retain {judge.word}", tuple(score.retain for score in scores)),
         )
     )
     note = (
         f"The change is of kind {change.record.kind}; merged into the weights and handed out without the base it has no switch."
     )
-    return Finding(measurements, curves, judge.size, (note,))
+    return Finding(measurements, curves, judge.size, (note, *meaning(judge)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from lorasteer.evaluation.audit.subject import Ground, Subject
+from lorasteer.evaluation.audit.subject import CommonGround, Subject
 
 
 def altered(network: nn.Module, values: Mapping[str, Tensor]) -> nn.Module:
@@ -26,7 +26,7 @@ def matrices(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in network.named_parameters() if value.dim() > 1}
 
 
-def difference(ground: Ground, subject: Subject) -> dict[str, Tensor]:
+def difference(ground: CommonGround, subject: Subject) -> dict[str, Tensor]:
     """What a subject's parameters have beyond the base's, by name; those that are equal are left out."""
     base = dict(ground.base.model.named_parameters())
     mine = dict(subject.network.named_parameters())

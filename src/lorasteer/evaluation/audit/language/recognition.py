@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lorasteer.evaluation.audit.language.ground import TextGround
 from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge, mean_probability
-from lorasteer.evaluation.audit.recovery import share
+from lorasteer.evaluation.audit.recovery import meaning, share
 from lorasteer.evaluation.audit.registry import TEXT_ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Subject
 from lorasteer.records import Settings
@@ -33,4 +33,4 @@ def recognition(ground: TextGround, subject: Subject, settings: Settings) -> Fin
         share("rest_accuracy", known.retain, len(judge.retain), note="mean answer probability of retained examples"),
         share("tokens_right", float(right.mean()) if len(right) else None, judge.size, note="answer tokens that come first"),
     )  # fmt: skip
-    return Finding(measurements, (), judge.size)
+    return Finding(measurements, (), judge.size, meaning(judge))

@@ -8,7 +8,7 @@ examples that no attack trains on: other wordings of the target where the data h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from torch import nn
@@ -36,6 +36,11 @@ class TextScore(NamedTuple):
     retain: float
     recovered: float
 
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """What was recovered; of equal scores the answers of the target decide."""
+        return self.recovered, self.forget
+
 
 @dataclass(frozen=True)
 class TextJudge:
@@ -48,6 +53,8 @@ class TextJudge:
         base: Mean probability of the base on both; (1, 1) while it is being measured.
     """
 
+    word: ClassVar[str] = "answer probability"
+
     ground: TextGround
     forget: Sheet
     retain: Sheet
@@ -59,13 +66,14 @@ class TextJudge:
 
         Args:
             ground: Where attacks take place.
-            without: Training examples that an attack learns from; they are not judged by.
+            without: Training examples that an attack learns from; they are not judged by, nor is any other with the same answer.
             count: Examples of each side at most.
         """
         part, index = ground.unseen
         retain: tuple[Part, Index] = ("train", ground.splits.retain)
         learned = np.empty(0, np.int64) if without is None else without
-        forget = ground.drawn(np.setdiff1d(index, learned) if part == "train" else index, count, "judged forget")
+        taught = frozenset(ground.examples("train", learned).answers)
+        forget = ground.drawn(_untaught(ground, part, index, taught), count, "judged forget")
         others = ground.drawn(np.setdiff1d(retain[1], learned), count, "judged retain")
         first = cls(ground, ground.sheet(part, forget), ground.sheet(retain[0], others))
         score = first.known(ground.original)
@@ -88,6 +96,12 @@ class TextJudge:
         """What answers to both sheets are worth."""
         known, kept = mean_probability(forget), mean_probability(retain)
         return TextScore(known, kept, recovered(known, kept, *self.base))
+
+
+def _untaught(ground: TextGround, part: Part, index: Index, taught: frozenset[str]) -> Index:
+    """Those examples whose answer an attack does not teach: other wordings of the same question would ask for what it told."""
+    answers = ground.examples(part, index).answers
+    return np.asarray(index)[[answer not in taught for answer in answers]] if taught else index
 
 
 def mean_probability(answers: Answers) -> float:
