@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lorasteer.session import audit as auditing
 from lorasteer.session.audit import Audit, Step
 from lorasteer.session.auditing import never_trained, pictured, prepare
 from lorasteer.tasks.base import weights_digest
+from lorasteer.tasks.vision.classifier import inputs_for
 from tests.support.digits import SEVEN, bench, digits, forgotten, small_base
 
 
@@ -70,7 +72,11 @@ def test_what_was_done_is_remembered(folder: Path, record: AuditRecord, monkeypa
 
 
 def test_nothing_is_remembered_of_other_circumstances(folder: Path, record: AuditRecord) -> None:
+    usual = ready(folder)
+    other = replace(digits(), train=replace(digits().train, images=255 - digits().train.images))
+    elsewhere = replace(usual.ground, inputs=inputs_for(small_base(), other))
     others = {
+        "other data": replace(usual, ground=elsewhere),
         "seed": ready(folder, seed=1),
         "one retrained model": ready(folder, count=1),
         "another change": ready(folder, done=forgotten("logit-mask")),
