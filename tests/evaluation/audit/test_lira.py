@@ -325,6 +325,17 @@ def test_a_method_that_does_not_fit_a_shadow_model_is_no_crash(ground: Ground) -
     assert found["ulira_auc"].note == "it cannot be done again on a shadow model: there is no recipe."
 
 
+def test_an_example_that_no_shadow_model_unlearns_is_said(ground: Ground) -> None:
+    """Each example is in 8 of 16 shadow models; of 120, some are in none of the first four."""
+    subject = subject_of("nothing done", ground.base.model, again=relearned)
+    found = run_attack("u-lira", ground, subject, UnlearnedLiraSettings(**SHADOWS, unlearned=4))
+    alone = int((~shadow_models(ground, LiraSettings(**SHADOWS)).inside[:4].any(0)).sum())
+    assert found.value("ulira_auc") is None
+    assert found["ulira_auc"].note == (
+        f"{alone} examples are in none of the 4 shadow models that unlearn; set `unlearned` higher"
+    )
+
+
 def test_three_examples_are_too_few(ground: Ground) -> None:
     small = noise_ground(splits=replace(ground.splits, forget=np.arange(3)))
     for attack in ("lira", "rmia", "u-lira"):

@@ -132,6 +132,10 @@ def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSett
     if problem:
         return Finding(refused("ulira", problem))
     shadows, count = shadow_models(ground, settings), min(settings.unlearned, settings.shadows)
+    alone = int((~shadows.inside[:count].any(0)).sum())
+    if alone:
+        why = f"{alone} examples are in none of the {count} shadow models that unlearn; set `unlearned` higher"
+        return Finding(refused("ulira", why))
     clean = shadow_models(ground, settings.model_copy(update={"shadows": count, "kind": shadows.kind}), clean=True)
     said = confidence_of(ground, subject, shadows)
     if said is None:
