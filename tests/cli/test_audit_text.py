@@ -15,13 +15,12 @@ from tests.cli.conftest import Run
 from tests.support.text import PERSON, text_base
 
 TARGET = ("--where", f"person == '{PERSON}'")
-NOT_REMOVED = ("suppressed", "not forgotten", "over-forgotten", "not enough evidence")
 
 
 @pytest.mark.slow
 def test_a_run_on_text_is_audited_reported_and_certified(run: Run, tmp_path: Path) -> None:
     base = save_base(text_base(), tmp_path / "base")
-    assert run("unlearn", base, *TARGET, "--method", "npo", "--set", "epochs=6").code == 0
+    assert run("unlearn", base, *TARGET, "--method", "npo", "--set", "epochs=20").code == 0
     (listed,) = run("runs", "list", "--json").json
     kept = str(listed["id"])
 
@@ -36,7 +35,7 @@ def test_a_run_on_text_is_audited_reported_and_certified(run: Run, tmp_path: Pat
     again = run("audit", kept, "--json")
     record = AuditRecord.from_json(json.dumps(again.json))
     labels = {verdict.subject: verdict.label for verdict in record.verdicts}
-    assert labels["npo"] in NOT_REMOVED
+    assert labels["npo"] == "suppressed"
     assert {labels[f"retrained (seed {seed})"] for seed in (1000, 1001)} <= {"removed to the depth tested", "not enough evidence"}
     assert f"{len(record.results)} of them remembered" in again.err
     assert {"recognition", "relearn-forget", "quantise", "switch-off"} <= {result.attack for result in record.results}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lorasteer.evaluation.audit.language.ground import TextGround
-from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge
+from lorasteer.evaluation.audit.language.recovery import TextJudge, asked_of
 from lorasteer.evaluation.audit.noise import NoiseSettings, PruneSettings, blurred, thinned
 from lorasteer.evaluation.audit.registry import TEXT_ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Subject
@@ -14,7 +14,7 @@ _CHANGE = frozenset({"change"})
 
 def _times(ground: TextGround, count: int) -> float:
     """Estimated seconds of asking all questions so many times."""
-    return ground.forward_seconds * 2 * JUDGED * count
+    return ground.forward_seconds * asked_of(ground) * count
 
 
 def _switch_cost(ground: TextGround) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from lorasteer.evaluation.audit.language.ground import TextGround
-from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge
+from lorasteer.evaluation.audit.language.recovery import TextJudge, asked_of
 from lorasteer.evaluation.audit.quantisation import GRIDS, QuantiseSettings, quantised
 from lorasteer.evaluation.audit.registry import TEXT_ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Subject
 
 
 def _cost(ground: TextGround) -> float:
-    return ground.forward_seconds * 2 * JUDGED * (len(GRIDS) + 1)
+    return ground.forward_seconds * asked_of(ground) * (len(GRIDS) + 1)
 
 
 @TEXT_ATTACKS.add(

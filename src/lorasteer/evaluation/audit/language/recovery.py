@@ -98,6 +98,11 @@ class TextJudge:
         return TextScore(known, kept, recovered(known, kept, *self.base))
 
 
+def asked_of(ground: TextGround) -> int:
+    """How many examples a judge asks about, of both sides together; for estimates of cost."""
+    return min(JUDGED, len(ground.unseen[1])) + min(JUDGED, len(ground.splits.retain))
+
+
 def _untaught(ground: TextGround, part: Part, index: Index, taught: frozenset[str]) -> Index:
     """Those examples whose answer an attack does not teach: other wordings of the same question would ask for what it told."""
     answers = ground.examples(part, index).answers

@@ -26,7 +26,7 @@ from lorasteer.core.tokens import token_statistics
 from lorasteer.errors import DataError
 from lorasteer.evaluation.audit.courses import Course, checkpoints, drawn, followed, measured
 from lorasteer.evaluation.audit.language.ground import TextGround
-from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge, TextScore
+from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge, TextScore, asked_of
 from lorasteer.evaluation.audit.recovery import share
 from lorasteer.evaluation.audit.registry import TEXT_ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Subject
@@ -76,8 +76,11 @@ def rate_of(weight: Tensor, rate: float) -> float:
 
 def _cost(ground: TextGround) -> float:
     plan = TextRelearnSettings()
-    places = len(checkpoints(plan.steps))
-    return ground.forward_seconds * len(SCOPES) * (plan.steps * 2 * plan.examples * _BACKWARD + places * 2 * JUDGED)
+    places, taught = (
+        len(checkpoints(plan.steps)),
+        min(2 * plan.examples, max(1, _spared(ground) + len(ground.splits.forget) // 2)),
+    )
+    return ground.forward_seconds * len(SCOPES) * (plan.steps * taught * _BACKWARD + places * asked_of(ground))
 
 
 @TEXT_ATTACKS.add(
