@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lorasteer.evaluation.audit import ATTACKS
+from lorasteer.evaluation.audit import ATTACKS, TEXT_ATTACKS
 from lorasteer.registry import Registry
 from tests.support.proofs import DRAWS, lacking, proofs_in, proves
 
 TESTS = Path(__file__).resolve().parent.parent
-TABLES = [(ATTACKS, "evaluation/audit")]
+TABLES = [(ATTACKS, "evaluation/audit"), (TEXT_ATTACKS, "evaluation/audit/language")]
 """Tables of attacks, and where the tests of each lie. A table for another task is one more row."""
 
 

@@ -13,6 +13,7 @@ from lorasteer.evaluation.audit.language.ground import TextGround
 from lorasteer.records.audit import AttackResult
 from tests.support.audited import same_numbers
 from tests.support.audited_text import base, ground, splits, suppressed, suppression
+from tests.support.proofs import proves
 
 NAMES = TEXT_ATTACKS.names()
 
@@ -26,6 +27,7 @@ def said(result: AttackResult) -> AttackResult:
     return result.model_copy(update={"seconds": 0.0})
 
 
+@proves("invariance", *NAMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_attack_leaves_every_model_as_it_was(name: str) -> None:
     on, subject = place(), suppressed()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from lorasteer.evaluation.audit import run_attack
+from lorasteer.evaluation.audit.language.recovery import TextJudge
 from tests.support.audited_text import (
     CORE,
     INNOCENT,
@@ -18,8 +21,10 @@ from tests.support.audited_text import (
     suppressed,
     value,
 )  # fmt: skip
+from tests.support.proofs import proves
 
 
+@proves("power", "recognition")
 def test_the_base_knows_the_target_and_nobody_else_does() -> None:
     place = ground()
     found = {
@@ -46,5 +51,19 @@ def test_fifty_draws_from_models_that_never_read_of_a_person() -> None:
     assert all(len(set(people)) == 5 for people in lacked())
 
 
+@proves("null", "recognition", draws=50)
 def test_recognition_mistakes_no_innocent_model_for_the_base() -> None:
     assert false_alarms("recognition", "known", "target_probability") == {"known": 0.0, "target_probability": 0.0}
+
+
+@proves("hand", "recognition")
+def test_recognition_is_what_the_answers_say() -> None:
+    """Known is the mean probability on the target, less what is lost on the others, over the base's; worked from the answers."""
+    place = ground()
+    judge = TextJudge.on(place)
+    forget, retain = (place.answers(suppressed(), sheet).probability.mean().item() for sheet in (judge.forget, judge.retain))
+    had, kept = (place.answers(place.original, sheet).probability.mean().item() for sheet in (judge.forget, judge.retain))
+    found = run_attack("recognition", place, suppressed())
+    assert value(found, "target_probability") == pytest.approx(forget)
+    assert value(found, "rest_accuracy") == pytest.approx(retain)
+    assert value(found, "known") == pytest.approx((forget - max(0.0, kept - retain)) / had)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lorasteer.changes.weights import weight_change
 from lorasteer.evaluation.audit import Subject, run_attack
-from lorasteer.evaluation.audit.language.recovery import TextJudge, mean_probability
-from lorasteer.evaluation.audit.noise import NoiseSettings, PruneSettings
-from lorasteer.evaluation.audit.quantisation import GRIDS, QuantiseSettings
+from lorasteer.evaluation.audit.language.recovery import TextJudge, TextScore, mean_probability
+from lorasteer.evaluation.audit.noise import NoiseSettings, PruneSettings, blurred, thinned
+from lorasteer.evaluation.audit.quantisation import GRIDS, QuantiseSettings, rounded
+from lorasteer.evaluation.audit.weights import altered
 from tests.support.audited_text import (
     INNOCENT,
     base,
@@ -20,10 +23,13 @@ from tests.support.audited_text import (
     never_trained,
     splits,
     suppressed,
+    suppression,
     value,
 )
+from tests.support.proofs import proves
 
 UP = "model.layers.1.mlp.up_proj.weight"
+HIDES = 0.5
 
 
 def shifted(by: float) -> Subject:
@@ -31,6 +37,8 @@ def shifted(by: float) -> Subject:
     return Subject.of_change("shifted", base(), weight_change(base(), {UP: base().model.get_parameter(UP) + by}))
 
 
+@proves("power", "switch-off")
+@proves("hand", "switch-off")
 def test_switching_off_gives_the_base_back() -> None:
     """Power and number: at strength 0 the target's answers are as probable as the base gives them, at 1 as the change does."""
     place = ground()
@@ -43,6 +51,7 @@ def test_switching_off_gives_the_base_back() -> None:
     assert curve.y[-1] == pytest.approx(judge.known(suppressed()).forget, abs=1e-6)
 
 
+@proves("hand", "quantise")
 def test_an_update_below_half_a_step_changes_few_codes() -> None:
     """Power, by hand: a shift of a hundredth of the smallest int4 step changes one code in fifty at most, of the largest most."""
     steps = base().model.get_parameter(UP).abs().amax(1) / 7
@@ -53,12 +62,33 @@ def test_an_update_below_half_a_step_changes_few_codes() -> None:
     assert "probability" in tiny["unrounded_forget_accuracy"].note
 
 
+@proves("power", "quantise")
+def test_rounding_brings_back_what_a_change_below_half_a_step_hides() -> None:
+    """Power: a base that lies on the int4 grid, and the suppression with no entry above 0.45 of a step: rounding undoes it all."""
+    names = suppression().layers
+    grid = {name: rounded(base().model.get_parameter(f"{name}.weight"), 4) for name in names}
+    steps = {name: base().model.get_parameter(f"{name}.weight").abs().amax(1, keepdim=True) / 7 for name in names}
+    on_grid = replace(base(), model=altered(base().model, {f"{name}.weight": values for name, (_, values) in grid.items()}))
+    moved = {}
+    for name, (codes, values) in grid.items():
+        update = suppressed().network.get_parameter(f"{name}.weight") - base().model.get_parameter(f"{name}.weight")
+        update = update.clamp(-0.45 * steps[name], 0.45 * steps[name]).masked_fill(codes.abs() == 7, 0.0)  # the scale stays
+        moved[f"{name}.weight"] = values + update
+    place = replace(ground(), base=on_grid)
+    subject = Subject.of_change("below half a step", on_grid, weight_change(on_grid, moved))
+    found = run_attack("quantise", place, subject, QuantiseSettings(grids=("int4",)))
+    assert value(found, "int4_codes_changed") == 0.0
+    assert value(found, "unrounded_forget_accuracy") < 0.5 * value(found, "int4_forget_accuracy")
+    assert value(found, "int4_regained") > 0.3
+
+
 def test_rounding_does_not_undo_a_large_change() -> None:
     found = run_attack("quantise", ground(), suppressed(), QuantiseSettings(grids=("int8",)))
     assert value(found, "int8_regained") < 0.05
     assert value(found, "int8_codes_changed") > 0.5
 
 
+@proves("power", "prune")
 def test_pruning_finds_what_small_entries_hide() -> None:
     """Power: with nine tenths of the update undone most of the target is back; with all of it, all."""
     place = ground()
@@ -67,12 +97,55 @@ def test_pruning_finds_what_small_entries_hide() -> None:
     assert value(everything, "prune_regained") > 0.85
 
 
+class Entry(TextJudge):
+    """A planted leak that everyone can see: the target is known wherever one entry of a matrix has left its place again."""
+
+    def known(self, subject: Subject) -> TextScore:
+        return self.tried(subject.network)
+
+    def tried(self, network: torch.nn.Module) -> TextScore:
+        moved = (network.get_parameter(UP) - base().model.get_parameter(UP))[0, 0].item()
+        back = float(moved < HIDES)
+        return TextScore(back, 1.0, back)
+
+
+def hidden(rest: float) -> Subject:
+    """The base with one entry of a matrix moved so far that it hides the target, and another by `rest`."""
+    moved = base().model.get_parameter(UP).clone()
+    moved[0, 0] += HIDES + 1e-4
+    moved[0, 1] += rest
+    return Subject.of_change("hidden", base(), weight_change(base(), {UP: moved}))
+
+
+def entry() -> Entry:
+    judge = TextJudge.on(ground())
+    return Entry(judge.ground, judge.forget, judge.retain, judge.base)
+
+
+@proves("hand", "noise")
+@proves("power", "noise")
+def test_noise_moves_an_entry_that_hides_the_target_back_in_half_of_the_draws() -> None:
+    """Power and number: noise is even, so of 60 draws about 30 push the entry below where it hides; two errors are 0.13."""
+    found = blurred(entry(), ground(), hidden(0.0), NoiseSettings(levels=(1.0,), draws=60))
+    assert found.measurements[0].value == pytest.approx(0.5, abs=0.17)
+
+
+@proves("hand", "prune")
+def test_pruning_undoes_the_smaller_of_two_entries() -> None:
+    """The hiding entry is the smaller of two, and all others are 0: undone with all but one of the entries, kept with all but two."""
+    size = base().model.get_parameter(UP).numel()
+    for entries, back in ((size - 1, 1.0), (size - 2, 0.0)):
+        found = thinned(entry(), ground(), hidden(10 * HIDES), PruneSettings(shares=(entries / size,)))
+        assert found.measurements[0].value == back
+
+
 def test_noise_on_a_change_that_only_just_hides_is_measured() -> None:
     found = run_attack("noise", ground(), suppressed(), NoiseSettings(levels=(0.0, 0.5), draws=2))
     assert value(found, "noise_regained") >= 0
     assert found.curves[0].y[0] == pytest.approx(TextJudge.on(ground()).known(suppressed()).forget, abs=1e-5)
 
 
+@proves("null", "quantise", draws=50)
 def test_rounding_does_not_cry_wolf() -> None:
     """Null: in none of fifty draws does a model know a person after rounding that it never read of."""
     regained = []
@@ -85,6 +158,7 @@ def test_rounding_does_not_cry_wolf() -> None:
     assert max(regained) < 0.1
 
 
+@proves("null", "noise", "prune", draws=50)
 @pytest.mark.parametrize("attack", ["noise", "prune"])
 def test_disturbing_does_not_cry_wolf(attack: str) -> None:
     """Null: a change that makes of the base a model that never read of a person; noise of half its norm, a quarter undone."""
