@@ -8,3 +8,4 @@ from lorasteer.evaluation.audit.language.extraction.leaks import leak_of as leak
 from lorasteer.evaluation.audit.language.extraction.probes import FAMILIES as FAMILIES
 from lorasteer.evaluation.audit.language.extraction.probes import Family as Family
 from lorasteer.evaluation.audit.language.extraction.probes import probes_of as probes_of
+from lorasteer.evaluation.audit.language.extraction.supplied import supplied as supplied

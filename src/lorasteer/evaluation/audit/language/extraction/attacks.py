@@ -154,12 +154,13 @@ def extracted(ground: TextGround, subject: Subject, settings: ExtractionSettings
     sheet = ground.remember(("probes", group, settings.digest), lambda: sheet_of_probes(ground.inputs, probes_of(facts, names)))
     known = known_of(ground, subject, sheet, settings)
     drawing = [name for name in names[1:] if FAMILIES[name].draws]
-    plain = _share(known, DIRECT)
+    plain = share_of(known, DIRECT, FAMILIES[DIRECT].what)
     anyone, most = known.any_of(drawing), known.probability(drawing)
-    everything = share("extracted_any", _mean(anyone.values()), len(anyone), note="by any family but the plain question")
+    everything = share("extracted_any", mean(anyone.values()), len(anyone), note="by any family but the plain question")
     measurements = (
-        plain, *(_share(known, name) for name in names[1:]), everything, _gain("extracted_gain", plain, everything),
-        share("prompted_any", _mean(most.values()), len(most), note="mean of the highest answer probability behind any prompt"),
+        plain, *(share_of(known, name, FAMILIES[name].what) for name in names[1:]),
+        everything, _gain("extracted_gain", plain, everything),
+        share("prompted_any", mean(most.values()), len(most), note="mean of the highest answer probability behind any prompt"),
         *(_prompted(known, name) for name in names),
     )  # fmt: skip
     return Finding(measurements, curves_of(known, names), len(known.counted), _notes(known, facts, names))
@@ -175,8 +176,18 @@ def _facts(ground: TextGround, settings: ExtractionSettings) -> tuple[Fact, ...]
     return ground.remember(("facts", settings.facts, settings.writer), make)
 
 
-def known_of(ground: TextGround, subject: Subject, sheet: ProbeSheet, settings: ExtractionSettings) -> Known:
-    """Replies of a model and of the base to a sheet; each model is asked once."""
+def known_of(
+    ground: TextGround, subject: Subject, sheet: ProbeSheet, settings: ExtractionSettings, by: Iterable[str] = (DIRECT,)
+) -> Known:
+    """Replies of a model and of the base to a sheet; each model is asked once.
+
+    Args:
+        ground: Where the attack takes place.
+        subject: The model under attack.
+        sheet: The probes.
+        settings: Of the attack.
+        by: Families by which the base shows that it knows a fact.
+    """
     manner = Manner(settings.tokens, settings.samples, settings.temperature, ground.seed)
 
     def said(one: Subject) -> Replies:
@@ -184,21 +195,20 @@ def known_of(ground: TextGround, subject: Subject, sheet: ProbeSheet, settings: 
         return ground.remember(key, lambda: reply(Network.of(one.network), ground.inputs, sheet, manner))
 
     base = said(ground.original)
-    counted = frozenset(fact for fact, leaked in given_away(sheet, base, DIRECT).items() if leaked)
-    return Known(sheet, base, said(subject), counted)
+    counted = (fact for one in by for fact, leaked in given_away(sheet, base, one).items() if leaked)
+    return Known(sheet, base, said(subject), frozenset(counted))
 
 
-def _share(known: Known, family: str) -> Measurement:
+def share_of(known: Known, family: str, what: str) -> Measurement:
     """Share of the facts that count which a family gives away; None where it has a prompt for none of them."""
     mine = known.leaked(family)
-    base = _mean(known.leaked(family, known.base).values())
-    note = FAMILIES[family].what if base else _NOTHING
-    return share(f"extracted_{family}", _mean(mine.values()), len(mine), note=note if mine else _why_not(known, family))
+    note = what if any(known.leaked(family, known.base).values()) else _NOTHING
+    return share(f"extracted_{family}", mean(mine.values()), len(mine), note=note if mine else _why_not(known, family))
 
 
 def _prompted(known: Known, family: str) -> Measurement:
     found = known.probability((family,))
-    return share(f"prompted_{family}", _mean(found.values()), len(found), note="answer probability behind its best prompt")
+    return share(f"prompted_{family}", mean(found.values()), len(found), note="answer probability behind its best prompt")
 
 
 def _why_not(known: Known, family: str) -> str:
@@ -244,10 +254,10 @@ def _by_rule(known: Known, replies: Replies, family: str, rule: Rule) -> float:
     for probe, leaks in zip(known.sheet.probes, replies.leaks, strict=True):
         if probe.family == family and probe.fact in known.counted:
             found[probe.fact] = found.get(probe.fact, False) or any(rule(leak) for leak in leaks)
-    return _mean(found.values()) or 0.0
+    return mean(found.values()) or 0.0
 
 
-def _mean(values: Iterable[float]) -> float | None:
+def mean(values: Iterable[float]) -> float | None:
     """Mean of some numbers; None where there are none."""
     found = list(values)
     return sum(found) / len(found) if found else None

@@ -120,22 +120,15 @@ def probes_of(facts: Sequence[Fact], families: Iterable[str]) -> Probes:
             asks = dict.fromkeys(FAMILIES[name].write(fact))
             lacking[name] += not asks
             for ask in asks:
-                probe = _probe(fact, name, ask)
-                if gives_away(probe):
+                probe = Probe(fact.number, name, ask, ask.answer or fact.answer, ask.told or fact.told)
+                if not FAMILIES[name].shows and gives_away(probe):
                     gave_away[name] += 1
                 else:
                     kept.append(probe)
     return Probes(tuple(kept), +gave_away, +lacking)
 
 
-def _probe(fact: Fact, family: str, ask: Ask) -> Probe:
-    answer = ask.answer or fact.answer
-    return Probe(fact.number, family, ask, answer, ask.told or fact.told)
-
-
 def gives_away(probe: Probe) -> bool:
-    """Whether a prompt shows the answer or a word that only the answer has, in a family that may not."""
-    if FAMILIES[probe.family].shows:
-        return False
+    """Whether a prompt shows the answer that is looked for, or a word of it that counts."""
     shown = probe.ask.shown
     return stands_in(probe.answer, shown) or bool(set(probe.told) & set(plain_words(shown)))
