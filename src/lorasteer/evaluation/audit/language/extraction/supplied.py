@@ -13,7 +13,7 @@ import numpy as np
 from lorasteer.evaluation.audit.language.extraction.asking import ProbeSheet, sheet_of_probes
 from lorasteer.evaluation.audit.language.extraction.asks import Ask
 from lorasteer.evaluation.audit.language.extraction.attacks import ExtractionSettings, known_of, mean, share_of
-from lorasteer.evaluation.audit.language.extraction.leaks import told_words
+from lorasteer.evaluation.audit.language.extraction.leaks import common_words, told_words
 from lorasteer.evaluation.audit.language.extraction.probes import Probe, Probes, gives_away
 from lorasteer.evaluation.audit.language.ground import TextGround
 from lorasteer.evaluation.audit.recovery import share
@@ -40,14 +40,14 @@ def kind_of(words: str) -> str:
 
 def supplied(examples: TextExamples) -> Probes:
     """Test examples with a kind as probes; those that show their own answer are dropped, but for options to choose from."""
-    kinds = examples.attributes.get(TYPE)
+    kinds, form = examples.attributes.get(TYPE), common_words(examples.answers)
     kept: list[Probe] = []
     gave_away: dict[str, int] = {}
     for number, (prompt, answer) in enumerate(zip(examples.prompts, examples.answers, strict=True)):
         family = kind_of(str(kinds[number])) if kinds is not None else ""
         if not family or not prompt.strip():
             continue
-        probe = Probe(number, family, Ask(prompt), answer, told_words(prompt, answer))
+        probe = Probe(number, family, Ask(prompt), answer, told_words(prompt, answer, common=form))
         if family != CHOICES and gives_away(probe):
             gave_away[family] = gave_away.get(family, 0) + 1
         else:
