@@ -159,7 +159,7 @@ def test_no_alarm_for_models_that_never_read_it() -> None:
 
 
 def test_no_alarm_by_the_verdicts_own_bands() -> None:
-    """Eight further models, each with facts it never read of, are never called suppressed."""
+    """Each retrained model, held against the other, is not called suppressed."""
     place = wide()
     gold = [one.name for one in place.retrained]
     controls = [run_attack("extract", place, one) for one in (place.original, *place.retrained)]
