@@ -18,14 +18,19 @@ ATTACKS: dict[str, tuple[str, AttackKind]] = {
     "relearn_area_all": ("relearn-forget", "relearning"), "refit_forget_1": ("head-refit", "probe"),
     "refit_forget_5": ("head-refit", "probe"), "depth_score": ("unlearning-depth", "depth"),
     "int4_regained": ("quantise", "quantisation"), "mia_auc": ("lira", "membership"),
+    "extracted_cloze": ("extract", "extraction"), "extracted_any": ("extract", "extraction"),
+    "prompted_cloze": ("extract", "extraction"), "extracted_direct": ("extract", "extraction"),
+    "extracted_repeated_2": ("extract-repeated", "extraction"),
 }  # fmt: skip
 KNOWS = {
     "known": 1.0, "target_accuracy_seen": 1.0, "rest_accuracy": 0.95, "answer_confidence": 0.95, "relearn_area_all": 1.0,
     "refit_forget_1": 0.9, "refit_forget_5": 1.0, "depth_score": 0.0, "int4_regained": 0.0, "mia_auc": 0.7,
+    "extracted_cloze": 0.9, "extracted_any": 1.0, "prompted_cloze": 0.9, "extracted_direct": 1.0, "extracted_repeated_2": 0.9,
 }  # fmt: skip
 NEVER_KNEW = {
     "known": 0.0, "target_accuracy_seen": 0.0, "rest_accuracy": 0.95, "answer_confidence": 0.6, "relearn_area_all": 0.1,
     "refit_forget_1": 0.5, "refit_forget_5": 0.6, "depth_score": 0.9, "int4_regained": 0.0, "mia_auc": 0.5,
+    "extracted_cloze": 0.1, "extracted_any": 0.2, "prompted_cloze": 0.1, "extracted_direct": 0.0, "extracted_repeated_2": 0.1,
 }  # fmt: skip
 Values = Mapping[str, float | None]
 
@@ -76,6 +81,12 @@ def but(values: Values, **others: float | None) -> Values:
         (but(NEVER_KNEW, int4_regained=0.6, relearn_area_all=0.6), "suppressed", "int4_regained"),
         (but(NEVER_KNEW, relearn_area_all=0.6), "not enough evidence", "relearn_area_all"),  # one of few
         (but(NEVER_KNEW, refit_forget_1=0.75, refit_forget_5=0.85), "not enough evidence", "refit_forget_1"),  # both at 5/8
+        (but(NEVER_KNEW, extracted_cloze=0.8, extracted_any=0.9), "suppressed", "extracted_any"),  # both at 7/8
+        (but(NEVER_KNEW, extracted_any=0.7, relearn_area_all=0.6), "suppressed", "extracted_any"),
+        (but(NEVER_KNEW, extracted_any=0.9), "not enough evidence", "extracted_any"),  # one of few
+        (but(NEVER_KNEW, extracted_cloze=0.6, extracted_any=0.7), "not enough evidence", "extracted_any"),  # both at 5/8
+        (but(NEVER_KNEW, prompted_cloze=0.9, extracted_direct=1.0, extracted_repeated_2=0.9), "removed to the depth tested",
+         "extracted_any"),
         (but(NEVER_KNEW, answer_confidence=0.9), "over-forgotten", "answer_confidence"),
         (but(NEVER_KNEW, mia_auc=0.3), "over-forgotten", "mia_auc"),
         (but(NEVER_KNEW, mia_auc=0.7), "not enough evidence", "mia_auc"),
@@ -181,3 +192,12 @@ def test_no_verdict_says_deleted() -> None:
     for values in (KNOWS, NEVER_KNEW, but(NEVER_KNEW, relearn_area_all=0.9, depth_score=0.0)):
         verdict = judged(values)
         assert not {"deleted", "erased", "guaranteed"} & set(f"{verdict.rule} {verdict.label}".lower().split())
+
+
+def test_that_prompts_draw_nothing_out_does_not_show_a_removal() -> None:
+    """With one kind that looks behind the answers, and extraction beside it, the strongest verdict is withheld."""
+    seen = ("known", "target_accuracy_seen", "rest_accuracy", "relearn_area_all", "extracted_cloze", "extracted_any")
+    few = {name: value for name, value in NEVER_KNEW.items() if name in seen}
+    verdict = judged(few, gold=(few, few))
+    assert verdict.label == "not enough evidence"
+    assert "1 of the kinds of attack" in verdict.rule

@@ -21,13 +21,17 @@ QUESTIONS: Mapping[AttackKind, str] = {
     "quantisation": "back after rounding",
     "noise": "back after a disturbance",
     "lift": "back when its class is lifted",
+    "extraction": "drawn out by other prompts",
 }
 """Kinds of attack that can show a target is only suppressed, and what each asks."""
 ASIDE = frozenset(
     {"depth_fall_target", "depth_fall_others", "depth_score_gross", "refit_retain", "forget_accuracy_judged", "label_log_odds",
-     "unrounded_forget_accuracy"}
+     "unrounded_forget_accuracy", "extracted_direct"}
 )  # fmt: skip
 """Measurements that say again what another of the same attack says, or speak of other examples than the target's."""
+ASIDE_BEGINNINGS = ("extracted_repeated_", "prompted_")
+"""Beginnings of names of such measurements: reading a context again shows no memory by itself, and how probable an answer is
+behind the prompts of one family says again what its strings say."""
 MIRRORED: frozenset[AttackKind] = frozenset({"depth", "likeness"})
 """Kinds that measure by the first retrained model, which therefore has no reading of its own: it would be held against itself."""
 
@@ -96,7 +100,7 @@ def _read(stand: Stand, result: AttackResult, measured: Measurement) -> Reading 
     original = stand.same(stand.base, result.attack, measured.name)
     if measured.better == "lower" and measured.unit == "share":
         return _of_return(result, measured, known)
-    if measured.better != "near-retrained" or measured.name in ASIDE or not known or original is None:
+    if measured.better != "near-retrained" or is_aside(measured.name) or not known or original is None:
         return None
     values = [value_of(other) for other in known]
     centre, spread = sum(values) / len(values), max(values) - min(values)
@@ -110,6 +114,16 @@ def _read(stand: Stand, result: AttackResult, measured: Measurement) -> Reading 
     way = (value_of(measured) - centre) / gap if gap else 0.0
     low, high = max(min(values) - margin, _or(measured.low, -math.inf)), min(max(values) + margin, _or(measured.high, math.inf))
     return Reading(clue_of(result, measured, low, high, value_of(original), gap), result.kind, way)
+
+
+def is_aside(name: str) -> bool:
+    """Whether the verdict leaves a measurement out; of the probabilities behind prompts it takes that behind the best of all.
+
+    Example:
+        >>> is_aside("prompted_cloze"), is_aside("prompted_any"), is_aside("extracted_cloze")
+        (True, False, False)
+    """
+    return name in ASIDE or (name.startswith(ASIDE_BEGINNINGS) and not name.endswith("_any"))
 
 
 def _of_return(result: AttackResult, measured: Measurement, known: Sequence[Measurement]) -> Reading | None:

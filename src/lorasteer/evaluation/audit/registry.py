@@ -54,6 +54,7 @@ def _table(kind: str, group: str, *packages: str) -> Registry[Attack]:
             "suite": frozenset({"full"}),  # suites it belongs to: "quick", "full"
             "order": 999,  # place in reports: small numbers first, then by name
             "redoes": False,  # whether it costs anything only for a model that can be made again
+            "reconstruction": False,  # whether it is built after an abstract alone, the paper being out of reach
             "shared": "",  # what its cost is of, where all models share it; attacks that name the same thing share it too
         },
         entry_point_group=group,

@@ -11,8 +11,9 @@ The rule, in this order:
 1. The base itself, or a model that recognises the target as no retrained model does: **not forgotten**.
 2. A model that fails on what it should retain, by more than a quarter: **over-forgotten**. It has lost so much that what attacks
    bring back, less what is lost elsewhere, says little, and the loss gives away that something was taken.
-3. Readings towards the base of two kinds of attack (learning again, lifting, features, depth, rounding, noise), or two of one
-   kind that are more than three quarters of the way there: **suppressed**.
+3. Readings towards the base of two kinds of attack (learning again, lifting, features, depth, rounding, noise, other prompts), or
+   two of one kind that are more than three quarters of the way there: **suppressed**. What the prompts of one family draw out of
+   a language model, and what those of all families together do, are two readings.
 4. Conspicuous absence: the target recognised less, answered with more certainty, or told apart from unseen examples further below
    one half than by retrained models: **over-forgotten**.
 5. No reading towards the base, with two retrained models and readings of two kinds that look behind the answers: **removed to the
@@ -50,7 +51,8 @@ WANTED = 2
 """Retrained models, and kinds of attack beside recognition, that the strongest verdict needs."""
 RECOGNISED = ("known", "target_accuracy_seen")
 DEEP: frozenset[AttackKind] = frozenset({"relearning", "lift", "probe", "depth"})
-"""Kinds that look behind the answers; the strongest verdict needs readings of two of them."""
+"""Kinds that look behind the answers; the strongest verdict needs readings of two of them. Extraction asks for answers, by other
+prompts: what it draws out speaks against a removal, but that it draws nothing out does not speak for one."""
 
 
 def give_verdict(results: Sequence[AttackResult], subject: str, *, base: str, retrained: Sequence[str]) -> Verdict:

@@ -223,7 +223,9 @@ class TextInputs:
         """Token ids of each text, after what the tokenizer puts in front of every text unless `bare`."""
         if not texts:
             return []
-        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, padding=False, truncation=False)["input_ids"]
+        ids: list[list[int]] = self.tokenizer(
+            texts, add_special_tokens=False, padding=False, truncation=False, verbose=False
+        )["input_ids"]  # fmt: skip
         front = [] if bare else self._front
         return [[*front, *map(int, row)] for row in ids]
 

@@ -149,7 +149,7 @@ def test_unknown_words() -> None:
 
 
 def test_every_source_says_what_it_reads() -> None:
-    assert TEXT_SOURCES.names() == ["facts", "hub", "jsonl", "text", "tofu"]
+    assert TEXT_SOURCES.names() == ["facts", "hub", "jsonl", "rwku", "text", "tofu"]
 
 
 def test_facts_are_the_same_each_time_and_true_to_themselves() -> None:
