@@ -31,6 +31,20 @@ def test_without_dropout_the_numbers_are_pefts(layers: list[str]) -> None:
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)  # sums in another order
 
 
+def test_a_linear_layer_hands_on_its_gradient_and_one_whose_answer_is_known_is_not_asked() -> None:
+    x = torch.randn(2, 3, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    theirs, ours = wrapped(["4"]).eval(), wrapped(["4"])
+    prepare(ours, dropout=0.0, seed=0)
+    one, other = (model.get_base_model()[4] for model in (theirs, ours))  # type: ignore[operator]
+    slopes = [torch.autograd.grad(layer(x).sin().sum(), [x, layer.lora_A.default.weight]) for layer in (one, other)]
+    for wanted, given in zip(*slopes, strict=True):
+        torch.testing.assert_close(given, wanted, atol=1e-5, rtol=1e-5)
+
+    said = other(x) - other.base_layer(x)
+    other.base_layer.forward = lambda x: torch.zeros(2, 3, 5)
+    torch.testing.assert_close(other(x), said)
+
+
 def test_only_the_dropout_is_in_training_mode() -> None:
     model = wrapped(["0", "4"])
     prepare(model.train(), dropout=0.3, seed=0)

@@ -107,16 +107,29 @@ def test_all_linear_layers_of_the_blocks_are_adapted_unless_others_are_named() -
     }  # fmt: skip
 
 
-def test_a_step_is_one_forward_pass_and_the_head_speaks_for_answer_tokens_only() -> None:
+def test_an_example_passes_once_a_step_and_the_head_speaks_for_answer_tokens_only() -> None:
     material = tiny_material()
     answer_tokens = int((material.inputs.tokens("train", np.arange(48)).labels != -100).sum(1).max())
     trained(material, epochs=1, batch_size=4)  # what the base says is remembered from here on
     with counted() as counts:
         trained(material, epochs=1, batch_size=4)
 
-    assert counts.passes == [6] * 6  # two forget and four retain examples
+    assert sum(counts.passes) == 6 * 6  # two forget and four retain examples
     assert counts.head
     assert max(counts.head) <= 4 * answer_tokens
+
+
+def test_passes_of_alike_lengths_say_what_one_pass_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a pass costs by itself, so whatever the groups are, and however many passes there are."""
+    found, passes = [], []
+    for cost in (0, 3, 10**6):
+        monkeypatch.setattr("lorasteer.tasks.language.lengths.PASS", cost)
+        with counted() as counts:
+            found.append(gradient(anchor_weight=1.0, rank=2))
+        passes.append(len(counts.passes))
+
+    assert passes[0] > passes[2]
+    assert all(torch.allclose(one, found[-1], atol=1e-6) for one in found)
 
 
 def test_what_the_base_says_is_asked_once_for_each_example() -> None:
@@ -126,9 +139,22 @@ def test_what_the_base_says_is_asked_once_for_each_example() -> None:
     with counted() as second:
         trained(material, epochs=3)
 
-    steps = 3 * 6
-    assert len(first.passes) > steps
-    assert len(second.passes) == steps
+    assert sum(second.passes) == 3 * (12 + 6 * 16)  # twelve to forget, in six steps beside all sixteen retained ones
+    assert sum(first.passes) - sum(second.passes) == 12 + 16
+
+
+def test_a_loss_that_does_not_ask_the_base_is_given_nothing_of_it() -> None:
+    seen: list[int] = []
+
+    def watching(batch: TokenBatch) -> Tensor:
+        seen.append(len(batch.reference))
+        return away(batch)
+
+    asking = trained(objective=TokenObjective(watching), epochs=1)
+    assert all(seen)
+    seen.clear()
+    assert same(trained(objective=TokenObjective(watching, asks_base=False), epochs=1), asking)
+    assert not any(seen)
 
 
 def test_below_the_first_adapted_block_nothing_is_computed_again() -> None:

@@ -3,7 +3,9 @@
 On remembered rows a step is a few small matrix products, so what surrounds them decides how long a round takes. Torch's dropout
 takes longer on a CPU than the product it feeds: masks are windows into a table of independent draws instead, each at an offset
 drawn anew; every activation is still dropped with probability p, and which ones changes at every step. PEFT's forward, before it
-computes, looks for merged, mixed and disabled adapters, which a model in training does not have.
+computes, looks for merged, mixed and disabled adapters, which a model in training does not have. Without dropout a linear layer
+and its pair of matrices are one function of autograd: what the pair adds goes into the layer's own answer, and its part of the
+gradient into the layer's own, so nothing of a layer's width is written a second time.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from lorasteer.changes.adapter import NAME
@@ -43,13 +46,55 @@ class _Adapted:
     """Forward of a layer with one adapter: base(x) + scaling * B(A(dropout(x))), as in PEFT."""
 
     def __init__(self, layer: LoraLayer) -> None:
-        self.base: nn.Module = layer.get_base_layer()
+        self.base: Any = layer.get_base_layer()
         self.down, self.up = layer.lora_A[NAME], layer.lora_B[NAME]
         self.dropout, self.scaling = layer.lora_dropout[NAME], float(layer.scaling[NAME])
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self._plain(x):
+            whole: Tensor = _JOINED(x, self.base.weight, self.base.bias, self.down.weight, self.up.weight, self.scaling)
+            return whole
         said: Tensor = self.base(x)
         return torch.add(said, self.up(self.down(self.dropout(x))), alpha=self.scaling)
+
+    def _plain(self, x: Tensor) -> bool:
+        """Whether it is a frozen linear layer without dropout that works itself, and every number is of one type."""
+        base = self.base
+        if "forward" in base.__dict__ or base._forward_hooks or base._forward_pre_hooks:  # its answer may be remembered
+            return False
+        if type(base) is not nn.Linear or base.weight.requires_grad or (self.dropout.training and self.dropout.p):
+            return False
+        kinds = {x.dtype, base.weight.dtype, self.down.weight.dtype, self.up.weight.dtype}
+        return len(kinds) == 1 and not torch.is_autocast_enabled(x.device.type) and not torch.compiler.is_compiling()
+
+
+class _Joined(torch.autograd.Function):
+    """A frozen linear layer with its adapter: x W^T + bias + scaling x A^T B^T for x [..., in]; gradients in x, A and B."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        low = flat @ down.T
+        said = flat @ weight.T if bias is None else torch.addmm(bias, flat, weight.T)
+        said.addmm_(low, up.T, alpha=scaling)
+        ctx.save_for_backward(flat, low, weight, down, up)
+        ctx.scaling, ctx.shape = scaling, x.shape
+        return said.view(*x.shape[:-1], len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        flat, low, weight, down, up = ctx.saved_tensors
+        slope = slope.reshape(-1, len(weight))
+        in_low = (slope @ up).mul_(ctx.scaling)
+        in_x = None
+        if ctx.needs_input_grad[0]:
+            in_x = (slope @ weight).addmm_(in_low, down).view(ctx.shape)
+        in_up = (slope.T @ low).mul_(ctx.scaling) if ctx.needs_input_grad[4] else None
+        return in_x, None, None, in_low.T @ flat if ctx.needs_input_grad[3] else None, in_up, None
+
+
+_JOINED: Callable[..., Any] = _Joined.apply
 
 
 def recompute(blocks: Iterable[nn.Module]) -> None:

@@ -1,17 +1,18 @@
-"""The loss of one step on text: a method's loss on forget examples beside an anchor on those to be kept, in one forward pass."""
+"""The loss of one step on text: a method's loss on forget examples beside an anchor on those to be kept, asked together."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lorasteer.core.tokens import kl_to_reference_tokens
 from lorasteer.methods.settings import TextAdapterSettings
-from lorasteer.methods.text_pools import TextSample, TextStep
+from lorasteer.methods.text_pools import TextPools, TextSample, TextStep
 from lorasteer.methods.text_source import Asker, Source, Text
 from lorasteer.methods.tokens import TokenBatch, TokenLoss, TokenObjective
 from lorasteer.tasks.gradients import rank, summed, world
@@ -28,6 +29,9 @@ def right_answer(batch: TokenBatch) -> Tensor:
 
 
 ANCHORS: Mapping[str, TokenLoss] = {"kl": kl_to_base, "cross-entropy": right_answer}
+
+
+AHEAD = 400  # examples of the steps that are prepared at once
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,30 @@ class StepLoss:
 
     def __call__(self, step: TextStep) -> Tensor:
         """The step's loss; where it is computed in parts or by several processes, each takes every so manieth example."""
-        own, parts = self.settings.accumulate, self.settings.accumulate * world()
-        return summed(
-            [functools.partial(self.part, step, own * rank() + number, parts) for number in range(own)], self.parameters
-        )
+        parts, own = self._parts
+        return summed([functools.partial(self.part, step, number, parts) for number in own], self.parameters)
+
+    def warm(self, steps: Sequence[TextStep]) -> None:
+        """Compute now what these steps will read of the frozen part of the model."""
+        parts, own = self._parts
+        cuts = [slice(number, None, parts) for number in own]
+        groups = zip(*((step.forget, *step.keep) for step in steps), strict=True)
+        for number, group in enumerate(groups):
+            if number or self.objective is not None:
+                index = np.concatenate([sample.cut(cut).index for sample in group for cut in cuts])
+                self.source.warm(group[0].pool.part, index, reference=self._asks_base(forget=not number))
+
+    @property
+    def _parts(self) -> tuple[int, range]:
+        """In how many parts a step is computed, and the numbers of this process's own."""
+        own = self.settings.accumulate
+        return own * world(), range(own * rank(), own * (rank() + 1))
+
+    def _asks_base(self, *, forget: bool) -> bool:
+        """Whether what the base says is read of examples to forget, or of those to keep."""
+        if forget:
+            return self.objective is not None and self.objective.asks_base
+        return self.settings.anchor == "kl" or self._own_anchor is not None
 
     def part(self, step: TextStep, number: int, parts: int) -> Tensor:
         """What the examples number, number + parts, ... add to the step's loss; everything goes through the model together."""
@@ -76,12 +100,12 @@ class StepLoss:
 
     def _texts(self, forget: TextSample, keep: Sequence[TextSample]) -> list[Text]:
         """Texts of the forget examples, of each pool to be kept, and of the other answers, where there are such."""
-        asked = self.settings.anchor == "kl" or self._own_anchor is not None
-        texts = [self.source.read(sample, reference=asked) for sample in keep]
+        texts = [self.source.read(sample, reference=self._asks_base(forget=False)) for sample in keep]
         if self.objective is None:
             return texts
-        others = [] if forget.choice is None else [self.source.other(forget)]
-        return [self.source.read(forget), *texts, *others]
+        asked = self._asks_base(forget=True)
+        others = [] if forget.choice is None else [self.source.other(forget, reference=asked)]
+        return [self.source.read(forget, reference=asked), *texts, *others]
 
     def _anchor(self, batch: TokenBatch) -> Tensor:
         own = self._own_anchor
@@ -93,3 +117,36 @@ class StepLoss:
 
     def _weighed(self, losses: Tensor, weights: Tensor) -> Tensor:
         return losses @ weights.to(losses)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Steps of some pools; what the next ones read of the frozen part is computed for many examples at once, before them.
+
+    Args:
+        pools: Draw the steps.
+        loss: Reads them.
+    """
+
+    pools: TextPools
+    loss: StepLoss
+
+    def __len__(self) -> int:
+        return len(self.pools)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[TextStep]:
+        """The same steps as those of the pools."""
+        steps = self.pools.epoch(generator)
+        while some := self._some(steps):
+            self.loss.warm(some)
+            yield from some
+
+    def _some(self, steps: Iterator[TextStep]) -> list[TextStep]:
+        """The next steps, so many that blocks are well filled, and that little is in vain where training ends early."""
+        some, examples = list[TextStep](), 0
+        for step in steps:
+            some.append(step)
+            examples += len(step.forget) + sum(map(len, step.keep))
+            if examples >= AHEAD:
+                break
+        return some

@@ -18,7 +18,7 @@ from lorasteer.methods.settings import TextAdapterSettings
 from lorasteer.methods.starting import adapted_layers
 from lorasteer.methods.text_dialling import into_band
 from lorasteer.methods.text_learner import plain_adapter
-from lorasteer.methods.text_objective import StepLoss
+from lorasteer.methods.text_objective import Ahead, StepLoss
 from lorasteer.methods.text_pools import make_text_pools
 from lorasteer.methods.text_source import Asker, Source, Text
 from lorasteer.methods.text_stopping import Ask, goal_of
@@ -35,8 +35,8 @@ def train_text_adapter(
 ) -> Change:
     """Train a LoRA adapter on a frozen language model.
 
-    Forget and retain examples go through the model together, once a step; the head speaks only where an answer
-    token is predicted.
+    Forget and retain examples go through the model together, each once a step beside others of its length; the head speaks
+    only where an answer token is predicted.
 
     Args:
         material: Base, examples and splits.
@@ -67,7 +67,7 @@ def train_text_adapter(
     watch = goal.watch(learner.model, _quietly(learner.model, replace(asker, layer=None))) if goal is not None else None
     parameters = [parameter for parameter in learner.model.parameters() if parameter.requires_grad]
     loss = StepLoss(asker, source, objective, settings, parameters)
-    report, resume = fit_watched(learner.model, pools, loss, settings, plan, course, watch)
+    report, resume = fit_watched(learner.model, Ahead(pools, loss), loss, settings, plan, course, watch)
     change = learner.finish(notes_of(report, watch, started, material.memory.seconds - before), resume)
     # what a person cut short, or what did not get there, stays as it was found
     settled = material.ground is None and plan.strength == 1 and change.record.training.reason == _MET

@@ -16,9 +16,11 @@ from torch.nn import functional
 from lorasteer.methods.text_pools import TextSample
 from lorasteer.methods.tokens import Alternatives, TokenBatch
 from lorasteer.tasks.language.inputs import IGNORED, Tokens
+from lorasteer.tasks.language.lengths import of_alike_lengths
 from lorasteer.tasks.language.material import TextMaterial
 from lorasteer.tasks.language.memory import TextActivations
 from lorasteer.tasks.language.network import Network
+from lorasteer.tasks.splits import Index, Part
 
 Wording = Literal["refusal", "perturbed", "paraphrase"]
 
@@ -98,6 +100,19 @@ class Source:
             return Text(tokens, states, self.material.memory.reference(part, index, layer=self.layer))
         keys: list[Hashable] = [(part, int(position)) for position in index]
         return Text(tokens, states, self._asked(keys, tokens, states))
+
+    def warm(self, part: Part, index: Index, *, reference: bool) -> None:
+        """Compute now what `read` would for these examples one step after the other.
+
+        Args:
+            part: Part the positions belong to.
+            index: Positions, shape [n].
+            reference: Whether what the base says is asked for.
+        """
+        if reference and self.material.ground is None:
+            self.material.memory.warm(part, index, self.activations, layer=self.layer)
+        elif self.depth:
+            self.activations.warm(part, index)
 
     def other(self, sample: TextSample, *, reference: bool = True) -> Text:
         """The same questions with the other answer that was drawn for each."""
@@ -179,13 +194,25 @@ class Asker:
     low: torch.dtype | None = None
 
     def hidden(self, texts: Sequence[Text]) -> list[Tensor]:
-        """States where each text's answer tokens are predicted, [n, d] each, from one forward pass over all of them."""
+        """States where each text's answer tokens are predicted, [n, d] each.
+
+        All go through the model together, those of about the same length in one forward pass.
+        """
         tokens = joined([text.tokens for text in texts])
         states = [text.states for text in texts if text.states is not None]
         entering = torch.cat([lengthened(one, tokens.ids.shape[1]) for one in states]) if states else None
+        groups = of_alike_lengths(tokens.lengths.tolist(), self.network.device)
         with self._lowered():
-            said = self.network.at_targets(tokens, start=_start(self.depth, entering), layer=self.layer)
+            said = torch.cat([self._said(tokens, entering, torch.from_numpy(group)) for group in groups])
+        back = _back(np.concatenate(groups), np.asarray(target_counts(tokens), np.int64))
+        said = said.index_select(0, back.to(said.device))
         return list(torch.split(said.float(), [sum(target_counts(text.tokens)) for text in texts]))
+
+    def _said(self, tokens: Tokens, states: Tensor | None, rows: Tensor) -> Tensor:
+        """What the model says to some of the sequences, row by row."""
+        some = tokens.taken(rows)
+        entering = None if states is None else states[rows.to(states.device), : some.ids.shape[1]]
+        return self.network.at_targets(some, start=_start(self.depth, entering), layer=self.layer)
 
     def batch(self, text: Text, hidden: Tensor) -> TokenBatch:
         """What a loss sees of a text once the model has spoken; where the base was not asked, the reference is empty."""
@@ -205,6 +232,19 @@ class Asker:
 
 def _start(depth: int, states: Tensor | None) -> tuple[int, Tensor] | None:
     return None if states is None else (depth, states)
+
+
+def _back(order: Index, counts: Index) -> Tensor:
+    """Where the tokens of sequence 0, then 1, ... lie once sequences were put in another order.
+
+    Args:
+        order: The sequences as they lie, shape [batch].
+        counts: Tokens of each sequence, shape [batch].
+    """
+    begins = np.empty(len(order), np.int64)
+    begins[order] = np.cumsum(counts[order]) - counts[order]
+    inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return torch.from_numpy(np.repeat(begins, counts) + inside)
 
 
 def target_counts(tokens: Tokens) -> list[int]:

@@ -24,7 +24,7 @@ class TokenBatch:
 
     Args:
         hidden: What the head reads where it predicts each token, shape [n, d]; of the objective's `layer` where it names one.
-        reference: The same of the base, without gradient, shape [n, d].
+        reference: The same of the base, without gradient, shape [n, d]; empty where the objective does not ask the base.
         labels: The tokens to be predicted, int64, shape [n].
         row: The example each token belongs to, int64 in 0 ... rows - 1, ascending, shape [n].
         position: Places of the examples in the forget set, shape [rows]; for kept examples in the pool they come from.
@@ -83,9 +83,11 @@ class TokenObjective:
         layer: Block whose output `hidden` and `reference` are, from 0, negative from the end; None for what the head reads.
         anchor: Loss of each example to be kept, in place of the settings' anchor; a method with a `layer` needs one of its own,
             because its batches hold that layer's states.
+        asks_base: Whether the loss of forget examples reads what the base says; where not, `reference` is empty in their batches.
     """
 
     loss: TokenLoss
     alternatives: Alternatives = "none"
     layer: int | None = None
     anchor: TokenLoss | None = None
+    asks_base: bool = True

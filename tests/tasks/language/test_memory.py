@@ -72,6 +72,24 @@ def test_an_examples_numbers_do_not_depend_on_its_company() -> None:
     assert second.before(["model.layers.2"]).states("train", np.array([5])).equal(alone)
 
 
+@pytest.mark.parametrize("layer", [None, 2])
+def test_warmed_together_the_numbers_are_those_of_two_passes(layer: int | None) -> None:
+    apart, together, index = memory_of(), memory_of(), np.arange(20)
+    before = together.before(["model.layers.2"])
+    together.reference("train", np.array([3]), layer=layer)  # one of the two is there already
+    together.warm("train", index, before, layer=layer)
+    spent = together.seconds
+    assert before.states("train", index).equal(apart.before(["model.layers.2"]).states("train", index))
+    assert together.reference("train", index, layer=layer).equal(apart.reference("train", index, layer=layer))
+    assert together.seconds == spent > 0
+
+
+def test_warmed_at_the_tokens_only_the_reference_is_there() -> None:
+    memory = memory_of()
+    memory.warm("train", INDEX, memory.before([]))
+    assert memory.reference("train", INDEX).equal(memory_of().reference("train", INDEX))
+
+
 def test_padding_is_zero() -> None:
     memory = memory_of()
     states = memory.before(["model.layers.1"]).states("train", INDEX)

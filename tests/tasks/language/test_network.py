@@ -45,6 +45,42 @@ def test_head_of_hidden_is_what_the_model_says(family: str) -> None:
         assert close(network.logits(network.at_targets(tokens)), said[row, column])
 
 
+def test_asked_at_answers_only_less_is_computed_and_the_gradient_is_the_same(family: str) -> None:
+    model, tokens = build.base(family).view(), tokens_of(family)
+    network, seen = Network.of(model), list[int]()
+    weight = network.blocks[-2].get_parameter(next(name for name, _ in network.blocks[-2].named_parameters()))
+    weight.requires_grad_(True)
+    row, column, _ = tokens.targets
+    part = network.blocks[-1].get_submodule("mlp")
+    kind, found = type(part), []
+    usual = kind.forward
+
+    def counting(self: nn.Module, x: Tensor) -> Any:
+        if self is part:
+            seen.append(x[..., 0].numel())
+        return usual(self, x)
+
+    for ask in (lambda: network.hidden(tokens)[row, column], lambda: network.at_targets(tokens)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kind, "forward", counting)
+            said = ask()
+        found.append((said, *torch.autograd.grad(said.square().sum(), weight)))
+    assert close(found[0][0], found[1][0])
+    assert torch.allclose(found[0][1], found[1][1], rtol=1e-4, atol=1e-5)
+    assert seen[0] == tokens.ids.numel()
+    assert seen[-1] == len(row)
+    assert "forward" not in part.__dict__
+
+
+def test_what_watches_the_feed_forward_part_sees_every_token(family: str) -> None:
+    network, tokens, seen = Network.of(build.base(family).view()), tokens_of(family), list[int]()
+    part = network.blocks[-1].get_submodule("mlp")
+    part.register_forward_hook(lambda module, args, output: seen.append(args[0][..., 0].numel()))
+    with torch.no_grad():
+        network.at_targets(tokens)
+    assert seen[0] >= len(tokens) * (int(tokens.targets[1].max()) + 1)
+
+
 def test_padding_changes_no_real_token(family: str) -> None:
     network, tokens = Network.of(build.base(family).model), tokens_of(family)
     with torch.no_grad():

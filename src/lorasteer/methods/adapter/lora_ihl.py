@@ -72,4 +72,6 @@ class InvertedHinge:
 
     def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
         """An adapter on the classifier head or the linear layers of the blocks, or on the layers the plan names."""
-        return train(material, plan, self.settings, Objective(self.loss, TokenObjective(self.token_loss)), course)
+        return train(
+            material, plan, self.settings, Objective(self.loss, TokenObjective(self.token_loss, asks_base=False)), course
+        )

@@ -65,7 +65,7 @@ class RandomLabels:
     def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
         """New values for the weights that moved; on text an adapter on the linear layers of the blocks."""
         if isinstance(self.settings, TextAdapterSettings):
-            objective = TokenObjective(partial(self.token_loss, seed=plan.seed))
+            objective = TokenObjective(partial(self.token_loss, seed=plan.seed), asks_base=False)
             return train(material, plan, self.settings, Objective(tokens=objective), course)
         return self._on_images(material, plan, self.settings, course)
 

@@ -52,5 +52,5 @@ class Flat:
 
     def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
         """An adapter on all linear layers of the blocks, or on the layers the plan names."""
-        objective = TokenObjective(self.token_loss, self.settings.alternative)
+        objective = TokenObjective(self.token_loss, self.settings.alternative, asks_base=False)
         return train(material, plan, self.settings, Objective(tokens=objective), course)

@@ -47,4 +47,4 @@ class SimpleNegativePreference:
 
     def unlearn(self, material: Any, plan: Plan, course: Course) -> Change:
         """An adapter on all linear layers of the blocks, or on the layers the plan names."""
-        return train(material, plan, self.settings, Objective(tokens=TokenObjective(self.token_loss)), course)
+        return train(material, plan, self.settings, Objective(tokens=TokenObjective(self.token_loss, asks_base=False)), course)

@@ -150,12 +150,16 @@ class TextInputs:
 
     def lengths(self, part: Part) -> Index:
         """Number of tokens of every example of a part, shape [n]."""
-        return np.array([len(one.ids) for one in (self._train if part == "train" else self._test)], np.int64)
+        return self._lengths[part][0]
 
     def answer_lengths(self, part: Part) -> Index:
         """Number of labelled tokens of every example of a part, shape [n]."""
-        encoded = self._train if part == "train" else self._test
-        return np.array([len(one.ids) - max(1, one.prompt) for one in encoded], np.int64)
+        return self._lengths[part][1]
+
+    @cached_property
+    def _lengths(self) -> dict[Part, tuple[Index, Index]]:
+        """Tokens of every example of each part, and how many of them are labelled."""
+        return {"train": _lengths(self._train), "test": _lengths(self._test)}
 
     def encode(self, prompts: Sequence[str], answers: Sequence[str]) -> Tokens:
         """Any other prompts and answers in the same form.
@@ -275,6 +279,13 @@ class TextInputs:
         """Token id that fills the padding: the tokenizer's, or else any; the mask hides it."""
         own = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
         return int(next(token for token in own if token is not None))
+
+
+def _lengths(encoded: Sequence[_Encoding]) -> tuple[Index, Index]:
+    whole = np.array([len(one.ids) for one in encoded], np.int64)
+    labelled = np.array([len(one.ids) - max(1, one.prompt) for one in encoded], np.int64)
+    whole.flags.writeable = labelled.flags.writeable = False
+    return whole, labelled
 
 
 def tokenizer_digest(tokenizer: Any) -> str:

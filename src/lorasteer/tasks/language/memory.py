@@ -2,7 +2,8 @@
 
 A token's hidden state is one row; rows lie in memory up to a budget, or in a folder when one is given or the budget is passed,
 keyed by the digests of base and inputs. Examples go through the model in blocks whose shape follows from the example's length
-alone, so its numbers do not depend on which others were asked for with it.
+alone, so its numbers do not depend on which others were asked for with it. Whoever knows beforehand what will be asked for lets
+it be computed at once (`warm`): then blocks are full, and one pass gives the states on the way and those at the end.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from lorasteer.tasks.language.network import Network, Start
 from lorasteer.tasks.rows import DiskRows, MemoryRows, RowStore
 from lorasteer.tasks.splits import Index, Part
 
-BLOCK = 8  # examples per forward pass of the frozen part
-STEP = 16  # their common length is a multiple of this
+BLOCK, BLOCK_GPU = 4, 8  # examples per forward pass of the frozen part: so many that a processor's caches hold them
+STEP, STEP_GPU = 8, 16  # their common length is a multiple of this
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,21 @@ class TextActivations:
         """
         if not self.depth:
             raise ValueError("at depth 0 nothing is remembered; begin at the tokens")
-        rows = self.memory.rows(f"before {self.depth}", part, self.memory.inputs.lengths(part))
-        network = self.memory.network
-        self.seconds += self.memory.complete(
-            rows, part, index, lambda tokens: (network.hidden(tokens, layer=self.depth - 1), tokens.mask.bool())
-        )
+        rows = self.rows(part)
+        self.seconds += self.memory.complete([rows], part, index, lambda tokens: [self.entering(tokens)])
         return rows
 
+    def rows(self, part: Part) -> TokenRows:
+        """Where the states of a part's examples lie."""
+        return self.memory.rows(f"before {self.depth}", part, self.memory.inputs.lengths(part))
 
-States = Callable[[Tokens], tuple[Tensor, Tensor]]
-"""From a batch to hidden states, [batch, length, width], and which of them are wanted, bool [batch, length]."""
+    def entering(self, tokens: Tokens) -> States:
+        """States that enter the block, computed, and which of them stand at real tokens."""
+        return self.memory.network.hidden(tokens, layer=self.depth - 1), tokens.mask.bool()
+
+
+States = tuple[Tensor, Tensor]
+"""Hidden states of a batch, [batch, length, width], and which of them are wanted, bool [batch, length]."""
 
 
 @dataclass
@@ -160,15 +166,44 @@ class TextMemory:
             Shape [n, width], in the order of `Tokens.targets` of these examples.
         """
         index = np.asarray(index, np.int64)
-        rows = self.rows("reference" if layer is None else f"reference {layer}", part, self.inputs.answer_lengths(part))
-
-        def states(tokens: Tokens) -> tuple[Tensor, Tensor]:
-            wanted = torch.zeros_like(tokens.mask, dtype=torch.bool)
-            wanted[:, :-1] = tokens.labels[:, 1:] != IGNORED
-            return self.network.hidden(tokens, layer=layer), wanted
-
-        self._reference_seconds += self.complete(rows, part, index, states)
+        rows = self._said_rows(part, layer)
+        self._reference_seconds += self.complete([rows], part, index, lambda tokens: [self._said(tokens, layer)])
         return rows.take(index).to(self.network.device, self.network.dtype)
+
+    def warm(self, part: Part, index: Index, activations: TextActivations, *, layer: int | None = None) -> None:
+        """Compute now what is missing of both: the states that enter a block, and what the base says behind it.
+
+        Args:
+            part: Part the positions belong to.
+            index: Positions, shape [n].
+            activations: The states; nothing of them is kept at depth 0.
+            layer: Block whose output is wanted as reference, none before `activations.depth`; the last where left out.
+
+        Raises:
+            Interrupted: A person asked for it, through `halting`; rows computed so far stay.
+        """
+        said = self._said_rows(part, layer)
+        if activations.depth:
+            before, wanted = activations.rows(part), np.asarray(index, np.int64)
+            both = np.intersect1d(before.missing(wanted), said.missing(wanted))
+
+            def states(tokens: Tokens) -> list[States]:
+                entering, real = activations.entering(tokens)
+                return [(entering, real), self._said(tokens, layer, (activations.depth, entering))]
+
+            activations.seconds += self.complete([before, said], part, both, states)
+            activations.warm(part, index)
+        self._reference_seconds += self.complete([said], part, index, lambda tokens: [self._said(tokens, layer)])
+
+    def _said_rows(self, part: Part, layer: int | None) -> TokenRows:
+        kind = "reference" if layer is None else f"reference {layer}"
+        return self.rows(kind, part, self.inputs.answer_lengths(part))
+
+    def _said(self, tokens: Tokens, layer: int | None, start: Start | None = None) -> States:
+        """Hidden states of the base, and which of them predict answer tokens."""
+        wanted = torch.zeros_like(tokens.mask, dtype=torch.bool)
+        wanted[:, :-1] = tokens.labels[:, 1:] != IGNORED
+        return self.network.hidden(tokens, start=start, layer=layer), wanted
 
     @property
     def seconds(self) -> float:
@@ -193,8 +228,16 @@ class TextMemory:
             self._rows[kind, part] = TokenRows(store, first)
         return self._rows[kind, part]
 
-    def complete(self, rows: TokenRows, part: Part, index: Index, states: States) -> float:
+    def complete(
+        self, rows: Sequence[TokenRows], part: Part, index: Index, states: Callable[[Tokens], Sequence[States]]
+    ) -> float:
         """Compute the rows that are missing for some examples.
+
+        Args:
+            rows: Where they belong: of one or several kinds, of which an example lacks all or none.
+            part: Part the positions belong to.
+            index: Positions, shape [n].
+            states: Rows of each kind, from a batch.
 
         Returns:
             Seconds it took.
@@ -202,15 +245,17 @@ class TextMemory:
         Raises:
             Interrupted: A person asked for it, through `halting`; rows computed so far stay.
         """
-        missing = rows.missing(np.asarray(index, np.int64))
+        missing = rows[0].missing(np.asarray(index, np.int64))
         started, done = time.perf_counter(), 0
-        for block in _blocks(missing, self.inputs.lengths(part)):
+        size, step = (BLOCK, STEP) if self.network.device.type == "cpu" else (BLOCK_GPU, STEP_GPU)
+        for block in _blocks(missing, self.inputs.lengths(part), size, step):
             check_halt(done, len(missing))
-            tokens = _filled(self.inputs.tokens(part, block))
+            tokens = _filled(self.inputs.tokens(part, block), size, step)
             with torch.no_grad():
-                hidden, wanted = states(tokens)
-            kept = hidden[: len(block)][wanted[: len(block)].to(hidden.device)]
-            rows.store.append(rows.places(block), [kept if isinstance(rows.store, MemoryRows) else kept.float().cpu()])
+                found = states(tokens)
+            for one, (hidden, wanted) in zip(rows, found, strict=True):
+                kept = hidden[: len(block)][wanted[: len(block)].to(hidden.device)]
+                one.store.append(one.places(block), [kept if isinstance(one.store, MemoryRows) else kept.float().cpu()])
             done += len(block)
         return time.perf_counter() - started if done else 0.0
 
@@ -226,18 +271,18 @@ class TextMemory:
         return hashlib.sha256(f"{self.base.digest} {self.inputs.digest} {kind}".encode()).hexdigest()[:32]
 
 
-def _blocks(index: Index, lengths: Index) -> Iterator[Index]:
+def _blocks(index: Index, lengths: Index, size: int, step: int) -> Iterator[Index]:
     """Examples that go through the model together: of the same length once it is rounded up."""
-    rounded = -(-lengths[index] // STEP)
+    rounded = -(-lengths[index] // step)
     for length in np.unique(rounded):
         alike = index[rounded == length]
-        for start in range(0, len(alike), BLOCK):
-            yield alike[start : start + BLOCK]
+        for start in range(0, len(alike), size):
+            yield alike[start : start + size]
 
 
-def _filled(tokens: Tokens) -> Tokens:
+def _filled(tokens: Tokens, size: int, step: int) -> Tokens:
     """The batch with its last example repeated up to the block's size, padded to the rounded length."""
-    rows = torch.arange(BLOCK).clamp(max=len(tokens) - 1)
-    more = -tokens.ids.shape[1] % STEP
+    rows = torch.arange(size).clamp(max=len(tokens) - 1)
+    more = -tokens.ids.shape[1] % step
     ids, mask = (functional.pad(table[rows], (0, more)) for table in (tokens.ids, tokens.mask))
     return Tokens(ids, mask, functional.pad(tokens.labels[rows], (0, more), value=IGNORED))

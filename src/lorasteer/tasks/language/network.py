@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from lorasteer.errors import PlanError, WeightsError
+from lorasteer.tasks.language.feedforward import only_at
 from lorasteer.tasks.language.inputs import Tokens
 from lorasteer.tasks.outputs import logits_of
 
@@ -128,10 +129,19 @@ class Network:
             return self._output_of(layer, ids)
 
     def at_targets(self, tokens: Tokens, *, start: Start | None = None, layer: int | None = None) -> Tensor:
-        """Hidden states where answer tokens are predicted, shape [n, width], in the order of `tokens.targets`."""
+        """Hidden states where answer tokens are predicted, shape [n, width], in the order of `tokens.targets`.
+
+        Places behind the last of them are not computed, nor what the last block's feed-forward part says elsewhere: no answer
+        depends on it.
+        """
         row, column, _ = tokens.targets
-        states = self.hidden(tokens, start=start, layer=layer)
-        return states[row.to(states.device), column.to(states.device)]
+        length = int(column.max()) + 1 if len(column) else 1
+        some = Tokens(tokens.ids[:, :length], tokens.mask[:, :length], tokens.labels[:, :length])
+        begun = None if start is None else (start[0], start[1][:, :length])
+        row, column = row.to(self.device), column.to(self.device)
+        with only_at(self.blocks[-1], row * length + column, self.width) if layer is None else contextlib.nullcontext():
+            states = self.hidden(some, start=begun, layer=layer)
+        return states[row, column]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """What the head says to hidden states [..., width]: shape [..., vocabulary]."""
