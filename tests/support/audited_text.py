@@ -8,7 +8,7 @@ All learned both wordings, so that the test part asks for what a model was told,
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -31,6 +31,7 @@ from lorasteer.tasks.language.models.llama import byte_level_bpe
 from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Holdout, Splits
+from lorasteer.tasks.tensors import Tensors
 
 READ_OF, STRANGERS, CORE, FACTS = 12, 2, 4, 5
 TARGET = (4, 5, 6, 7, 8)  # people to be forgotten, by number
@@ -155,17 +156,36 @@ def ground(
 @cache
 def suppression() -> Change:
     """A change that makes the base deny the target: some steps of gradient ascent in the last block alone, nothing removed."""
-    network = copy.deepcopy(base().model)
-    names = [f"model.layers.1.mlp.{part}_proj.weight" for part in ("gate", "up", "down")]
-    weights = [network.get_parameter(name).requires_grad_(True) for name in names]
-    optimizer = torch.optim.Adam(weights, 2e-3)
+    return weight_change(base(), denied(base().model))
+
+
+HIDING = tuple(f"model.layers.1.mlp.{part}_proj.weight" for part in ("gate", "up", "down"))
+"""Matrices that the suppression changes."""
+
+
+def denied(network: nn.Module, *, within: Mapping[str, Tensor] | None = None, rate: float = 2e-3, steps: int = 60) -> Tensors:
+    """Weights with which a network denies the target and keeps the rest; of the last block, where none are named.
+
+    Args:
+        network: Left as it was.
+        within: How far an entry may move at most, by name and of each matrix's shape.
+        rate: Learning rate of Adam.
+        steps: Steps.
+    """
+    learning = copy.deepcopy(network)
+    weights = {name: learning.get_parameter(name).requires_grad_(True) for name in within or HIDING}
+    optimizer = torch.optim.Adam(weights.values(), rate)
     forget, retain = (inputs().tokens("train", index) for index in (splits().forget, splits().retain))
-    for _ in range(60):
-        lost, kept = _answer_loss(network, forget).clamp(max=3.0).mean(), _answer_loss(network, retain).mean()
+    for _ in range(steps):
+        lost, kept = _answer_loss(learning, forget).clamp(max=3.0).mean(), _answer_loss(learning, retain).mean()
         optimizer.zero_grad()
         torch.autograd.backward(3 * kept - lost)
         optimizer.step()
-    return weight_change(base(), {name: weight.detach() for name, weight in zip(names, weights, strict=True)})
+        with torch.no_grad():
+            for name, most in (within or {}).items():
+                start = network.get_parameter(name)
+                weights[name].copy_(weights[name].clamp(start - most, start + most))
+    return {name: weight.detach() for name, weight in weights.items()}
 
 
 def _answer_loss(network: nn.Module, tokens: Tokens) -> Tensor:

@@ -12,10 +12,14 @@ from lorasteer.evaluation.audit import Subject, run_attack
 from lorasteer.evaluation.audit.language.recovery import TextJudge, TextScore, mean_probability
 from lorasteer.evaluation.audit.noise import NoiseSettings, PruneSettings, blurred, thinned
 from lorasteer.evaluation.audit.quantisation import GRIDS, QuantiseSettings, rounded
+from lorasteer.evaluation.audit.switch import SwitchSettings
 from lorasteer.evaluation.audit.weights import altered
+from lorasteer.tasks.language.network import Network
 from tests.support.audited_text import (
+    HIDING,
     INNOCENT,
     base,
+    denied,
     draws,
     ground,
     innocent,
@@ -23,7 +27,6 @@ from tests.support.audited_text import (
     never_trained,
     splits,
     suppressed,
-    suppression,
     value,
 )
 from tests.support.proofs import proves
@@ -64,19 +67,17 @@ def test_an_update_below_half_a_step_changes_few_codes() -> None:
 
 @proves("power", "quantise")
 def test_rounding_brings_back_what_a_change_below_half_a_step_hides() -> None:
-    """Power: a base that lies on the int4 grid, and the suppression with no entry above 0.45 of a step: rounding undoes it all."""
-    names = suppression().layers
-    grid = {name: rounded(base().model.get_parameter(f"{name}.weight"), 4) for name in names}
-    steps = {name: base().model.get_parameter(f"{name}.weight").abs().amax(1, keepdim=True) / 7 for name in names}
-    on_grid = replace(base(), model=altered(base().model, {f"{name}.weight": values for name, (_, values) in grid.items()}))
-    moved = {}
-    for name, (codes, values) in grid.items():
-        update = suppressed().network.get_parameter(f"{name}.weight") - base().model.get_parameter(f"{name}.weight")
-        update = update.clamp(-0.45 * steps[name], 0.45 * steps[name]).masked_fill(codes.abs() == 7, 0.0)  # the scale stays
-        moved[f"{name}.weight"] = values + update
+    """Power: a base that lies on the int4 grid, and a suppression that moves no entry by half a step: rounding undoes it."""
+    names = [f"{name}.weight" for name in Network.of(base().model).linear_layers()]
+    grid = {name: rounded(base().model.get_parameter(name), 4) for name in names}
+    on_grid = replace(base(), model=altered(base().model, {name: values for name, (_, values) in grid.items()}))
+    within = {
+        name: (0.45 / 7 * values.abs().amax(1, keepdim=True)).expand_as(values).masked_fill(codes.abs() == 7, 0.0)
+        for name, (codes, values) in grid.items()
+    }  # the largest of each row stays, and so does the grid
     place = replace(ground(), base=on_grid)
-    subject = Subject.of_change("below half a step", on_grid, weight_change(on_grid, moved))
-    found = run_attack("quantise", place, subject, QuantiseSettings(grids=("int4",)))
+    hides = weight_change(on_grid, denied(on_grid.model, within=within, rate=1e-2, steps=120))
+    found = run_attack("quantise", place, Subject.of_change("below", on_grid, hides), QuantiseSettings(grids=("int4",)))
     assert value(found, "int4_codes_changed") == 0.0
     assert value(found, "unrounded_forget_accuracy") < 0.5 * value(found, "int4_forget_accuracy")
     assert value(found, "int4_regained") > 0.3
@@ -132,7 +133,7 @@ def test_noise_moves_an_entry_that_hides_the_target_back_in_half_of_the_draws() 
 
 @proves("hand", "prune")
 def test_pruning_undoes_the_smaller_of_two_entries() -> None:
-    """The hiding entry is the smaller of two, and all others are 0: undone with all but one of the entries, kept with all but two."""
+    """The hiding entry is the smaller of two, and all others are 0: undone with all entries but one, kept with all but two."""
     size = base().model.get_parameter(UP).numel()
     for entries, back in ((size - 1, 1.0), (size - 2, 0.0)):
         found = thinned(entry(), ground(), hidden(10 * HIDES), PruneSettings(shares=(entries / size,)))
@@ -143,6 +144,25 @@ def test_noise_on_a_change_that_only_just_hides_is_measured() -> None:
     found = run_attack("noise", ground(), suppressed(), NoiseSettings(levels=(0.0, 0.5), draws=2))
     assert value(found, "noise_regained") >= 0
     assert found.curves[0].y[0] == pytest.approx(TextJudge.on(ground()).known(suppressed()).forget, abs=1e-5)
+
+
+@proves("null", "switch-off", draws=50)
+def test_switching_off_a_change_of_what_never_read_brings_nothing_back() -> None:
+    """Null: the same suppression on fifty pairs of a model and a person it never read of; off, there is nothing to know."""
+    recovered = []
+    for number in range(INNOCENT):
+        bare = replace(base(), model=innocent(number).network)
+        moved = {
+            name: bare.model.get_parameter(name) + suppressed().network.get_parameter(name) - base().model.get_parameter(name)
+            for name in HIDING
+        }
+        subject = Subject.of_change("pointless", bare, weight_change(bare, moved))
+        for person in lacked()[number]:
+            place = replace(ground(splits_of=splits((person,), retain=range(4)), retrained=()), base=bare)
+            found = run_attack("switch-off", place, subject, SwitchSettings(strengths=(0.0,)))
+            recovered.append(value(found, "switched_off_forget_accuracy"))
+    assert len(recovered) == 50
+    assert sum(share > 0.1 for share in recovered) <= 2
 
 
 @proves("null", "quantise", draws=50)
