@@ -133,13 +133,17 @@ def test_a_session_by_hand(text: Path, home: Path) -> None:
         terminal.type("\x1b[D" * 5)
         terminal.sees("0.75")
         terminal.type("u")
-        terminal.sees("the base is in force")
+        terminal.sees("undo: done.")
         terminal.type("q")
         assert terminal.ends() == 0
     finally:
         terminal.close()
     (found,) = store.list()
     assert found.iterations == 1
+
+
+def test_the_browser_refuses_a_language_base(run: Run, text: Path) -> None:
+    run("web", text, "--no-browser").refused("is a language model; the browser is for image models so far", "lorasteer steer")
 
 
 def test_what_a_language_base_cannot_be_asked_is_refused(run: Run, text: Path, script: Path) -> None:

@@ -102,7 +102,7 @@ def open_bench(folder: Path | str, data: str | None = None, cache: Path | None =
 
 
 def open_workbench(
-    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "steering step by step"
+    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "the browser"
 ) -> Workbench:
     """An image classifier and its data, for what works on images so far.
 
@@ -115,15 +115,29 @@ def open_workbench(
     Raises:
         SessionError: The base is of another kind.
     """
+    check_images(folder, purpose)
+    bench = open_bench(folder, data, cache)
+    assert isinstance(bench, Workbench)
+    return bench
+
+
+def check_images(folder: Path, purpose: str) -> None:
+    """Refuse a base that is no image classifier.
+
+    Args:
+        folder: Folder of the base.
+        purpose: What it is wanted for, as the message names it.
+
+    Raises:
+        SessionError: The base is of another kind.
+        StoreError: The folder holds no base.
+    """
     task = task_of(folder)
     if task != Workbench.task:
         raise SessionError(
             f"the base in {folder} is a {task} model; {purpose} is for image models so far. "
-            "Use lorasteer unlearn, evaluate and export."
+            "Use lorasteer steer, unlearn, evaluate and export."
         )
-    bench = open_bench(folder, data, cache)
-    assert isinstance(bench, Workbench)
-    return bench
 
 
 def retrained_models(
