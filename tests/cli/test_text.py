@@ -90,7 +90,7 @@ def test_refusals_on_text(run: Run, text: Path, tmp_path: Path) -> None:
     run("unlearn", text, *TARGET, "--method", "grad-diff", "--set", "retain=0").refused("retain")
     run("unlearn", text, *TARGET, "--ids", "a").refused("in 2 ways")
     run("evaluate", text, *TARGET, "--suite", "huge").refused("unknown suite 'huge'", "full")
-    run("steer", text, "--script", _script(tmp_path)).refused("language model", "image models so far")
+    run("steer", text, "--script", _script(tmp_path)).refused("no value 'x'", "person")
 
 
 def _script(folder: Path) -> Path:

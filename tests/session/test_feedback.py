@@ -11,7 +11,9 @@ import torch
 from lorasteer.evaluation import Outputs, Predictions, Spread
 from lorasteer.records import ChangeRecord, Evaluation, Iteration, Measurement, Plan, Request, Target
 from lorasteer.session.answers import retain_sample
-from lorasteer.session.feedback import SHOWN, Feedback, Side, differences_of, feedback_on
+from lorasteer.session.feedback import Feedback, differences_of, feedback_on
+from lorasteer.session.image_shifts import image_shifts
+from lorasteer.session.shifts import SHOWN, Side
 from lorasteer.tasks.splits import Holdout, Splits
 from tests.evaluation.build import NOBODY, outputs
 from tests.support.images import image_data
@@ -104,7 +106,8 @@ def said_of(before: Outputs, after: Outputs, **facts: Any) -> Feedback:
         return Side(number, evaluation(*(measurement(name, value, n=30) for name, value in shares.items())), said)
 
     base = side(0, answering(0.9))
-    return feedback_on(base, side(1, before), side(2, after), iteration(**facts), DATA, SPLITS)
+    made, was, now = iteration(**facts), side(1, before), side(2, after)
+    return feedback_on(was, now, made, image_shifts(base, was, now, made.plan, DATA, SPLITS))
 
 
 def test_accuracy_of_every_class_worked_by_hand() -> None:

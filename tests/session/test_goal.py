@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from lorasteer.evaluation import Context, Outputs, Predictions
-from lorasteer.session.goal import Goal, Part, Try, distance, judge
+from lorasteer.session.goal import Goal, Part, Try
+from lorasteer.session.image_goal import ACCURACIES, divergence
+from lorasteer.session.judging import judge
 
 
 def said(*right: bool) -> Predictions:
@@ -28,7 +30,7 @@ BASE = outputs(said(True, True, True, True), said(True, True, True, True))
 
 def test_parts_are_what_is_left_and_what_is_lost() -> None:
     now = outputs(said(True, False, False, False), said(True, True, False, False))
-    forget, retain = judge(Goal(forget_at_most=0.1, retain_loss_at_most=0.2), Context(now, BASE))
+    forget, retain = judge(Goal(forget_at_most=0.1, retain_loss_at_most=0.2), Context(now, BASE), ACCURACIES)
     assert (forget.name, forget.value, forget.missed) == ("forget", 0.25, pytest.approx(0.15))
     assert (retain.name, retain.value, retain.missed) == ("retain", 0.5, pytest.approx(0.3))
 
@@ -37,15 +39,15 @@ def test_the_rest_of_a_target_is_to_stay_as_what_is_retained_is() -> None:
     weights = torch.tensor([1.0, 1.0, 0.0, 0.0])
     base = outputs(said(True, True, True, True), said(True), weights)
     now = outputs(said(False, False, True, False), said(True), weights)
-    forget, retain, rest = judge(Goal(retain_loss_at_most=0.1), Context(now, base))
+    forget, retain, rest = judge(Goal(retain_loss_at_most=0.1), Context(now, base), ACCURACIES)
     assert (forget.value, retain.value, rest.value, rest.limit) == (0.0, 0.0, 0.5, 0.1)
-    *_, rest = judge(Goal(rest_loss_at_most=0.5), Context(now, base))
+    *_, rest = judge(Goal(rest_loss_at_most=0.5), Context(now, base), ACCURACIES)
     assert not rest.missed
 
 
 def test_without_test_examples_the_forget_set_is_judged() -> None:
     bare = outputs(said(), said(True))
-    forget, _ = judge(Goal(), Context(bare, bare))
+    forget, _ = judge(Goal(), Context(bare, bare), ACCURACIES)
     assert forget.value == 1.0
 
 
@@ -56,10 +58,10 @@ def test_a_value_at_its_limit_is_no_miss() -> None:
 def test_ties_are_broken_by_the_retrained_model_or_by_the_least_change() -> None:
     now = outputs(said(True), said(True, False))
     base = outputs(said(True), said(True, True))
-    far, name = distance(Context(now, base))
+    far, name = divergence(Context(now, base))
     # one of two examples moved from logits (1, 0) to (0, 1): KL = tanh(1/2), halved by the mean
     assert (far, name) == (pytest.approx(0.46211715726 / 2), "the base")
-    assert distance(Context(now, base, (base,))) == (0.0, "the retrained model")
+    assert divergence(Context(now, base, (base,))) == (0.0, "the retrained model")
 
 
 def tried(forget: float, far: float, strength: float = 1.0) -> Try:
@@ -81,7 +83,6 @@ def test_a_try_says_what_it_is_and_what_it_misses() -> None:
 
 def test_a_goal_has_words() -> None:
     assert Goal(rest_loss_at_most=0.05).words == (
-        "at most 1.0 % of the target still recognised, retained examples lose at most 0.50 points, "
-        "the rest of a target at most 5.00 points"
+        "at most 1.0 % left on the target, retained examples lose at most 0.50 points, the rest of a target at most 5.00 points"
     )
     assert Goal.from_json(Goal(forget_at_most=0.2).to_json()) == Goal(forget_at_most=0.2)

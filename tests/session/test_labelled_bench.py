@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from lorasteer.records import Request, Target
+from lorasteer.session import Session
 from lorasteer.session.labelled_bench import LabelledBench
+from lorasteer.store import RunStore
 from lorasteer.tasks.language.labelled import LabelledData, LabelledText
 from tests.tasks.language.test_classifier import data, trained
 
@@ -35,6 +37,15 @@ def test_a_keyword_chooses_sentences(bench: LabelledBench) -> None:
     texts = [data().train.texts[row] for row in some.splits.forget]
     assert texts
     assert all("ugly" in text for text in texts)
+
+
+def test_a_session_steers_it(bench: LabelledBench, tmp_path: Path) -> None:
+    request = Request(target=Target(classes=("odd",)), settings={"layers": ("network.classifier",), "rank": 3, "epochs": 1})
+    with Session.begin(bench, RunStore(tmp_path / "store")) as session:
+        session.start(request)
+        assert {one.name for one in session.report().classes} == set(data().classes)
+        assert session.dial(0.5).value("forget_accuracy") is not None
+        assert session.undo() == 0
 
 
 def test_the_whole_of_it_is_one_kind_of_data(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_bases_are_opened_by_their_task(tmp_path: Path) -> None:
     bench = open_bench(tmp_path / "text", cache=tmp_path / "cache")
     assert isinstance(bench, TextBench)
     assert bench.data.digest == facts().digest
-    with refuses(SessionError, "is a language model", "lorasteer unlearn"):
+    with refuses(SessionError, "is a language model; the browser is for image models so far", "lorasteer steer"):
         open_workbench(tmp_path / "text")
     with refuses(DataError, "but the base was trained on"):
         open_bench(tmp_path / "text", "facts?people=7", tmp_path / "cache")

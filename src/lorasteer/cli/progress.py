@@ -30,7 +30,8 @@ def working(label: str) -> Iterator[Sequence[Observer]]:
         task = bar.add_task(label, total=None, loss="")
 
         def observe(step: Step) -> None:
-            bar.update(task, total=step.steps, completed=step.step, loss=f"loss {step.loss:.3g}")
+            seen = f"{step.seen.words}, " if step.seen else ""
+            bar.update(task, total=step.steps, completed=step.step, loss=f"{seen}loss {step.loss:.3g}")
 
         yield (observe,)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lorasteer.records import Request
-    from lorasteer.session import Session, Workbench
+    from lorasteer.session import Bench, Session
     from lorasteer.store import RunStore
     from lorasteer.tasks.base import Base
     from lorasteer.tasks.splits import Splits
@@ -60,13 +60,14 @@ def steer(
     Example:
         lorasteer steer digits-base --forget 7
         lorasteer steer digits-base --forget 7 --script steps.toml
+        lorasteer steer my-base --where "person == 'Nilo Gildas'" --method npo
         lorasteer steer --resume 3f2a1c
     """
     _check_terminal(script, json=json)
     if script is None:
         show.say("Opening …")  # a person waits for a few seconds until the screen is there
 
-    from lorasteer.session.opening import open_workbench, retrained_models
+    from lorasteer.session.opening import open_bench, retrained_models
     from lorasteer.session.rehearsal import check_steps, read_script
     from lorasteer.session.tracking import check_tracker, tracked
 
@@ -78,7 +79,7 @@ def steer(
         check_steps(steps, request)
     kept = open_store(places.store)
     folder = _base_folder(base, resume, kept)
-    bench = open_workbench(folder, places.data, places.cache)
+    bench = open_bench(folder, places.data, places.cache)
 
     def beside(splits: Splits) -> Sequence[Base]:
         stage = working if script else _unwatched  # a bar would be drawn over the screen
@@ -113,7 +114,9 @@ def _base_folder(base: Path | None, resume: str | None, store: RunStore) -> Path
     return Path(known)
 
 
-def _session(bench: Workbench, store: RunStore, resume: str | None, fresh: dict[str, Any], facts: dict[str, Any]) -> Session:
+def _session(
+    bench: Bench[Any, Any], store: RunStore, resume: str | None, fresh: dict[str, Any], facts: dict[str, Any]
+) -> Session:
     from lorasteer.session import Session
 
     return Session.open(bench, store, resume, **facts) if resume else Session.begin(bench, store, **fresh, **facts)

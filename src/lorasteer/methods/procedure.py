@@ -170,7 +170,10 @@ def fit_watched(
     """Train, and keep the best state; also gives what a further training goes on from."""
     if watch is not None and _begin(watch, course):
         return FitReport(0, 0, 0.0, "finished"), {}
-    watched: list[Observer] = [*course.observers, *([watch] if watch is not None else [])]
+    # the watch looks first, so that the others are told what it has just seen
+    watched: list[Observer] = [*course.observers]
+    if watch is not None:
+        watched = [watch, *(_informed(observe, watch) for observe in course.observers)]
     report = fit(
         model, batches, loss, settings.fit_settings(), seed=plan.seed, observers=watched,
         resume=course.resume, resumable=True,
@@ -181,6 +184,11 @@ def fit_watched(
     # a model that collapsed is no place to go on from: the next training begins at the state that was kept
     lost = not report.resume or watch.reason == COLLAPSED
     return report, {} if lost else {**report.resume, **watch.pack(report.steps)}
+
+
+def _informed(observe: Observer, watch: Watch) -> Observer:
+    """The same observer, told what the watch saw."""
+    return lambda progress: observe(replace(progress, seen=watch.seen))
 
 
 def _begin(watch: Watch, course: Course) -> bool:

@@ -17,6 +17,7 @@ from lorasteer.core.statistics import label_log_odds, rank_auc
 from lorasteer.methods.pools import Pool, Pools
 from lorasteer.methods.settings import ObjectiveSettings
 from lorasteer.records import Plan
+from lorasteer.tasks.glance import Reading as Reading
 from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.prefix import Replay
 from lorasteer.tasks.resume import MODEL
@@ -34,20 +35,6 @@ _WATCH = "watch."
 _SCORE, _BEST = f"{_WATCH}score", f"{_WATCH}best."
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not).
-
-    On text the shares are mean probabilities of the right answer, and `truth` says how likely wrong answers are beside it.
-    """
-
-    forget: float
-    retain: float
-    unseen: float | None = None
-    membership: float | None = None
-    truth: float | None = None
-
-
 @dataclass
 class Watch:
     """An observer of the training loop that stops it and keeps the best state.
@@ -61,6 +48,7 @@ class Watch:
         epoch: Steps of an epoch, which ends with a look, so that a training looks at the same steps whether it was split or not.
         beyond: Whether the aim was met before the first step: then meeting it does not end the training.
         patience: Looks in a row below the floor before the run is given up.
+        seen: The latest reading; None before the first.
     """
 
     learned: Learned
@@ -73,6 +61,7 @@ class Watch:
     patience: int = PATIENCE * CHECKS_PER_EPOCH
     reason: str = ""
     kept_step: int = 0
+    seen: Reading | None = None
     _below: int = 0
     _best: tuple[float, Tensors] = field(default=(float("inf"), {}))
 
@@ -95,7 +84,7 @@ class Watch:
     def _judge(self, step: int) -> bool:
         if not self.learned.are_finite():  # the loop ends such a run at its next loss; the best state so far is finite
             return False
-        reading = self.look()
+        reading = self.seen = self.look()
         score = self.score(reading)
         if score <= self._best[0]:  # of equal scores the later one has gone further
             self._best, self.kept_step = (score, self.learned.copy()), step

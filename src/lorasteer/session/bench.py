@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from lorasteer.changes import Change
+from lorasteer.changes import AdapterChange, Change
+from lorasteer.changes.adapter import Dialled
 from lorasteer.errors import PlanError
 from lorasteer.evaluation import Spread, noise_floor
 from lorasteer.methods import Start, settings_of, unlearn
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Calibration, Evaluation, Request
+from lorasteer.records import Calibration, Evaluation, Plan, Request
 from lorasteer.session.answers import key_of
+from lorasteer.session.goal import Distance, Goal
+from lorasteer.session.goal import Part as GoalPart
 from lorasteer.session.round import Round, ending
+from lorasteer.session.shifts import Shifts, Side
 from lorasteer.steer.translate import Translation, translate
 from lorasteer.tasks.activations import MEMORY_BUDGET
 from lorasteer.tasks.base import Base, save_base
@@ -50,6 +55,10 @@ class Bench(ABC, Generic[D, O]):
     """
 
     task: ClassVar[str]
+    usual_goal: ClassVar[Goal] = Goal()
+    """What a search wants where nothing else is said."""
+    usual_layers: ClassVar[str] = ""
+    """What is adapted where no layers are named, in words; empty where that is everything."""
     base: Base
     data: D
     cache: Path | None = None
@@ -57,6 +66,7 @@ class Bench(ABC, Generic[D, O]):
     suite: str = "quick"
     _holdout: Holdout = field(init=False)
     _measured: dict[tuple[str, ...], tuple[Evaluation, ...]] = field(init=False, default_factory=dict)
+    _dialled: tuple[str, Dialled] | None = field(init=False, default=None)
 
     @abstractmethod
     def material(self, splits: Splits, beneath: Sequence[Change] = ()) -> Any:
@@ -74,6 +84,49 @@ class Bench(ABC, Generic[D, O]):
     @abstractmethod
     def outputs(self, change: Change, translation: Translation, *, strength: float | None = None) -> O:
         """What the model with the change in force says about the splits."""
+
+    @abstractmethod
+    def shifts(self, base: Side, before: Side, after: Side, plan: Plan, translation: Translation) -> Shifts:
+        """What only this kind of material can tell of two models: classes, examples that moved most, and what the plan missed.
+
+        Args:
+            base: The untouched base.
+            before: The model compared with; may be the base.
+            after: The model spoken of.
+            plan: Its plan.
+            translation: What all of them were asked.
+        """
+
+    @abstractmethod
+    def right(self, change: Change | None, part: Part, index: Index) -> Tensor:
+        """How right a model is on some examples, in [0, 1]: of text the probability of the answer, else whether it is right.
+
+        Args:
+            change: The change in force; None for the base.
+            part: Part of the data.
+            index: Positions, shape [n]; of many a sample may be asked.
+        """
+
+    @abstractmethod
+    def left(self, outputs: O) -> float | None:
+        """Share of right answers on the forget set, by which intensities are calibrated; None where they promise none."""
+
+    @abstractmethod
+    def judge(self, goal: Goal, outputs: O, known: Sequence[O]) -> tuple[GoalPart, ...]:
+        """The parts of a goal measured on a model, beside the base, the first of the known ones, and the retrained models."""
+
+    @abstractmethod
+    def distance(self, outputs: O, known: Sequence[O]) -> Distance:
+        """How far a model is from what breaks ties between those that reach a goal."""
+
+    @abstractmethod
+    def intensity_for(self, goal: Goal, base: O) -> float:
+        """The least intensity whose table promises what a goal wants forgotten.
+
+        Args:
+            goal: What is wanted.
+            base: What the base says.
+        """
 
     @abstractmethod
     def _evaluated(self, outputs: O, known: Sequence[O]) -> Evaluation:
@@ -203,6 +256,17 @@ class Bench(ABC, Generic[D, O]):
             beneath: Changes that are in force and stay as they are; the answer does not hold them.
         """
         return unlearn(self.material(translation.splits, beneath), translation.plan, observers, start=start)
+
+    def applied(self, change: Change, strength: float) -> nn.Module:
+        """A model with a change in force; the last adapter is kept ready, so that turning its strength builds nothing.
+
+        The next call may turn the strength of the model that this one gave.
+        """
+        if not isinstance(change, AdapterChange) or not strength:
+            return change.apply(self.base, strength=strength)
+        if self._dialled is None or self._dialled[0] != change.record.tensors:
+            self._dialled = (change.record.tensors, Dialled(change, self.base))
+        return self._dialled[1].at(strength)
 
     def measure(self, request: Request, translation: Translation, change: Change, *, retrained: Sequence[Base] = ()) -> Round:
         """Measure a change beside the base and the retrained models."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from lorasteer.core.statistics import falling
-from lorasteer.evaluation import Outputs
 from lorasteer.records import Calibration, CalibrationPoint, Curve, Iteration
 from lorasteer.session.history import BASE
 from lorasteer.steer.intensity import COLUMNS, promised, reaching
@@ -55,22 +54,16 @@ def point_of(past: Past, iteration: Iteration) -> CalibrationPoint | None:
     if not whole or by_hand or plan.aim != "remove" or request.intensity == 0 or not isinstance(stop_at, float):
         return None
     base, translation = past.bench.base.digest, past.translation(iteration.number)
-    known = right_share(past.bench.known(translation)[0])
+    known = past.bench.left(past.bench.known(translation)[0])
     if not known:
         return None
     full = past.outputs(iteration.number)
     if iteration.change.strength != 1:
         full = past.bench.outputs(past.change(iteration.number), translation, strength=1.0)
+    achieved = past.bench.left(full)
+    assert achieved is not None
     level = reaching(stop_at)
     return CalibrationPoint(
         base=base, target=kind_of(request), method=plan.method, intensity=level, promised=promised(level),
-        achieved=right_share(full) / known, run=past.run, iteration=iteration.number,
+        achieved=achieved / known, run=past.run, iteration=iteration.number,
     )  # fmt: skip
-
-
-def right_share(outputs: Outputs) -> float:
-    """Share of right answers on the forget set, each example with its direction weight."""
-    right = outputs.forget.correct.double()
-    weights = torch.ones_like(right) if outputs.selected is None else outputs.selected.double()
-    total = float(weights.sum())
-    return float((weights * right).sum()) / total if total else 0.0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor
 
-from lorasteer.core.divergences import kl_divergence
-from lorasteer.evaluation import METRICS, Context
 from lorasteer.records import Record
+
+NearestTo = Literal["the retrained model", "the base"]
+Distance = tuple[float, NearestTo]
+"""How far a model is from what breaks ties, in nats, and from what that is."""
+Measured = Literal["accuracy", "probability"]
+"""What a goal is measured by: the share of right answers, or of text the mean probability of the right answer."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _HAIR = 1e-9  # what arithmetic may miss a limit by
@@ -25,9 +27,9 @@ class Goal(Record):
 
     forget_at_most: Share = 0.01
     """Accuracy that may be left: on test examples of the target, or of the direction inside it; on the forget set where there are
-    no such test examples."""
+    no such test examples. Of text the mean answer probability on the forget set, or on the direction's examples."""
     retain_loss_at_most: Share = 0.005
-    """Accuracy that retained test examples may lose against the base."""
+    """Accuracy that retained test examples may lose against the base; of text mean answer probability of retained examples."""
     rest_loss_at_most: Share | None = None
     """With a direction: accuracy that the rest of the target may lose; as retained examples when left out."""
 
@@ -36,7 +38,7 @@ class Goal(Record):
         """The goal in one clause."""
         rest = "" if self.rest_loss_at_most is None else f", the rest of a target at most {_points(self.rest_loss_at_most)}"
         return (
-            f"at most {100 * self.forget_at_most:.1f} % of the target still recognised, "
+            f"at most {100 * self.forget_at_most:.1f} % left on the target, "
             f"retained examples lose at most {_points(self.retain_loss_at_most)}{rest}"
         )
 
@@ -64,6 +66,8 @@ class Part(Record):
     """What was measured: a share of examples."""
     limit: float
     """The most it may be."""
+    by: Measured = "accuracy"
+    """What it is measured by."""
 
     @property
     def missed(self) -> float:
@@ -79,7 +83,8 @@ class Part(Record):
             '2.0 % of the target is still recognised (at most 1.0 %)'
         """
         if self.name == "forget":
-            return f"{100 * self.value:.1f} % of the target is still recognised (at most {100 * self.limit:.1f} %)"
+            left = "of the target is still recognised" if self.by == "accuracy" else "answer probability is left on the target"
+            return f"{100 * self.value:.1f} % {left} (at most {100 * self.limit:.1f} %)"
         who = "retained examples: " if self.name == "retain" else "the rest of the target: "
         return f"{who}{_points(abs(self.value))} {'gained' if self.value < 0 else 'lost'} (at most {_points(self.limit)} lost)"
 
@@ -101,8 +106,8 @@ class Try(Record):
     """The parts of the goal."""
     distance: float
     """How far it is from what breaks ties, in nats."""
-    nearest_to: Literal["the retrained model", "the base"]
-    """What that distance is measured from: the retrained model on the forget set, or the base on retained test examples."""
+    nearest_to: NearestTo
+    """What that distance is measured from: the retrained model on the forget set, or the base on retained examples."""
 
     @property
     def miss(self) -> float:
@@ -134,50 +139,6 @@ class Try(Record):
         """What it misses, in one sentence; that it reaches the goal where it misses nothing."""
         missed = ", ".join(part.miss_words for part in self.parts if part.missed)
         return f"{self.name} {f'misses it: {missed}' if missed else 'reaches it'}."
-
-
-def judge(goal: Goal, context: Context) -> tuple[Part, ...]:
-    """Measure the parts of a goal on the model in the middle of a comparison.
-
-    Args:
-        goal: What is wanted.
-        context: The model's outputs beside the base's, and the retrained models' where there are any.
-    """
-    directed = "direction" in context.has
-    left = ["direction-accuracy"] if directed else ["forget-test-accuracy", "forget-accuracy"]
-    rest_limit = goal.retain_loss_at_most if goal.rest_loss_at_most is None else goal.rest_loss_at_most
-    found: list[tuple[Literal["forget", "retain", "rest"], float | None, float]] = [
-        ("forget", _first(_value(name, context) for name in left), goal.forget_at_most),
-        ("retain", _lost("retain-test-accuracy", context), goal.retain_loss_at_most),
-        ("rest", _lost("target-rest-accuracy", context) if directed else None, rest_limit),
-    ]
-    return tuple(Part(name=name, value=value, limit=limit) for name, value, limit in found if value is not None)
-
-
-def distance(context: Context) -> tuple[float, Literal["the retrained model", "the base"]]:
-    """How far the model is from what breaks ties, in nats, and from what that is."""
-    if context.retrained:
-        return _divergence(context.reference.forget.logits, context.outputs.forget.logits), "the retrained model"
-    assert context.base is not None
-    return _divergence(context.base.retain_test.logits, context.outputs.retain_test.logits), "the base"
-
-
-def _divergence(true: Tensor, said: Tensor) -> float:
-    return kl_divergence(true, said).mean().item() if len(true) else 0.0
-
-
-def _value(name: str, context: Context) -> float | None:
-    return METRICS[name].factory(context).value
-
-
-def _lost(name: str, context: Context) -> float | None:
-    assert context.base is not None
-    then, now = _value(name, context.measuring(context.base)), _value(name, context)
-    return None if then is None or now is None else then - now
-
-
-def _first(values: Iterable[float | None]) -> float | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _points(share: float) -> str:

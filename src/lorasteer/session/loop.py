@@ -6,17 +6,18 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lorasteer.changes import Change, on_top
 from lorasteer.errors import StoreError, TrainingDiverged
-from lorasteer.evaluation import Outputs
 from lorasteer.records import Calibration, Evaluation, Iteration
 from lorasteer.session.calibration import calibration_of, point_of
-from lorasteer.session.feedback import Feedback, Side, feedback_on
+from lorasteer.session.feedback import Feedback, feedback_on
 from lorasteer.session.history import BASE
 from lorasteer.session.keeping import iteration_record
 from lorasteer.session.orders import Task
 from lorasteer.session.past import Past
+from lorasteer.session.shifts import Side
 from lorasteer.session.standing import PROGRAM, Detail, Standing
 from lorasteer.session.states import BUSY
 from lorasteer.tasks.activations import halting
@@ -97,6 +98,7 @@ class Loop(Standing):
             done = replace(done, remarks=(UNCHANGED, *done.remarks))
         self.past.translation.hold(number, task.translation)
         self.past.outputs.hold(number, done.outputs)
+        self.past.change.hold(number, change)
         return iteration_record(
             done, number=number, parent=task.parent, action=task.action, combined=task.combined, beneath=task.numbers, note=why,
             interrupted=stopped,
@@ -119,21 +121,30 @@ class Loop(Standing):
         if before is None:
             alike = iteration.parent != BASE and self.past[iteration.parent].splits == iteration.splits
             before = iteration.parent if alike else BASE
-        now = Side(iteration.number, iteration.evaluations[-1], self.past.outputs(iteration.number))
-        base = Side(BASE, iteration.evaluations[0], self.bench.known(self.past.translation(iteration.number))[0])
+        now, base = self.side(iteration.number, iteration), self.base_side(iteration)
         was = self.side(before, iteration) if before != BASE else base
-        return feedback_on(base, was, now, iteration, self.bench.data, self.past.translation(iteration.number).splits)
+        return self.told(base, was, now, iteration)
+
+    def told(self, base: Side, before: Side, after: Side, iteration: Iteration) -> Feedback:
+        """How two models differ, both asked what an iteration was asked."""
+        shifts = self.bench.shifts(base, before, after, iteration.plan, self.past.translation(iteration.number))
+        return feedback_on(before, after, iteration, shifts)
+
+    def base_side(self, iteration: Iteration) -> Side:
+        """The base, asked what an iteration was asked."""
+        return Side(BASE, iteration.evaluations[0], self.bench.known(self.past.translation(iteration.number))[0])
 
     def side(self, number: int, iteration: Iteration) -> Side:
         """Another iteration, asked what this one was asked."""
-        other = self.past[number]
+        other = iteration if number == iteration.number else self.past[number]
+        change = self.past.change(number)
         if other.splits == iteration.splits and other.plan.weights == iteration.plan.weights:
-            return Side(number, other.evaluations[-1], self.past.outputs(number))
+            return Side(number, other.evaluations[-1], self.past.outputs(number), change)
         translation = self.past.translation(iteration.number)
-        outputs = self.bench.outputs(self.past.change(number), translation)
-        return Side(number, self.measured(outputs, iteration.number), outputs)
+        outputs = self.bench.outputs(change, translation)
+        return Side(number, self.measured(outputs, iteration.number), outputs, change)
 
-    def measured(self, outputs: Outputs, number: int) -> Evaluation:
+    def measured(self, outputs: Any, number: int) -> Evaluation:
         """Measure outputs by what an iteration was asked."""
         translation = self.past.translation(number)
         return self.bench.evaluate(outputs, translation, retrained=self.compared(translation.splits))

@@ -102,7 +102,7 @@ def open_bench(folder: Path | str, data: str | None = None, cache: Path | None =
 
 
 def open_workbench(
-    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "steering step by step"
+    folder: Path, data: str | None = None, cache: Path | None = None, *, purpose: str = "the browser"
 ) -> Workbench:
     """An image classifier and its data, for what works on images so far.
 
@@ -115,10 +115,24 @@ def open_workbench(
     Raises:
         SessionError: The base is of another kind.
     """
-    _refuse_others(folder, purpose, vision="image models")
+    check_images(folder, purpose)
     bench = open_bench(folder, data, cache)
     assert isinstance(bench, Workbench)
     return bench
+
+
+def check_images(folder: Path, purpose: str) -> None:
+    """Refuse a base that is no image classifier.
+
+    Args:
+        folder: Folder of the base.
+        purpose: What it is wanted for, as the message names it.
+
+    Raises:
+        SessionError: The base is of another kind.
+        StoreError: The folder holds no base.
+    """
+    _refuse_others(folder, purpose, vision="image models")
 
 
 def open_audited(
@@ -146,7 +160,7 @@ def _refuse_others(folder: Path, purpose: str, **allowed: str) -> None:
     if task not in allowed:
         raise SessionError(
             f"the base in {folder} is a {task} model; {purpose} is for {' and '.join(allowed.values())} so far. "
-            "Use lorasteer unlearn, evaluate and export."
+            "Use lorasteer steer, unlearn, evaluate and export."
         )
 
 

@@ -12,7 +12,7 @@ from lorasteer.changes import AdapterChange, Change, compose
 from lorasteer.errors import SessionError
 from lorasteer.methods import Start, obstacle, settings_of
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Iteration, Plan, Request
+from lorasteer.records import Iteration, Plan, Request, Settings
 from lorasteer.records.iteration import Action
 from lorasteer.session.history import BASE
 from lorasteer.session.past import Past
@@ -59,7 +59,7 @@ def continued(past: Past) -> Task:
     """
     head, task = past[past.history.head], _like_head(past, "continue")
     plan, own = head.plan, past.parts(head.number)[-1]
-    reason = obstacle(settings_of(plan.method, dict(plan.settings)), own, past.bench.base)
+    reason = obstacle(_settings(past, plan), own, past.bench.base)
     if reason:
         raise SessionError(f"cannot continue iteration {head.number} with {plan.method!r}: {reason}. Adjust, or go to another.")
     resume = past.resume(head.number)
@@ -92,7 +92,7 @@ def _why_anew(past: Past, head: Iteration, request: Request, plan: Plan, own: Ch
         return "the aim or the seed is another"
     if request.intensity < head.request.intensity:
         return f"less is asked for (intensity {request.intensity:g}) than was done ({head.request.intensity:g})"
-    reason = obstacle(settings_of(plan.method, dict(plan.settings)), own, past.bench.base)
+    reason = obstacle(_settings(past, plan), own, past.bench.base)
     return reason and f"{plan.method!r} cannot go on from iteration {head.number}, {reason}"
 
 
@@ -106,7 +106,7 @@ def added(past: Past, request: Request) -> Task:
     numbers, beneath = past.requests(number), past.parts(number)
     translation = past.plan(request, [past.translation(other).splits for other in numbers])
     method = translation.plan.method
-    if not isinstance(settings_of(method, dict(translation.plan.settings)), AdapterSettings):
+    if not isinstance(_settings(past, translation.plan), AdapterSettings):
         raise SessionError(
             f"cannot forget another target with {method!r}: only adapters add up, so that each can be taken back alone. "
             "Choose a method that trains an adapter."
@@ -221,6 +221,10 @@ def _shaped(translation: Translation, joined: Change) -> Translation:
 
 def _twice(numbers: Sequence[int]) -> int:
     return next(number for number in numbers if numbers.count(number) > 1)
+
+
+def _settings(past: Past, plan: Plan) -> Settings:
+    return settings_of(plan.method, dict(plan.settings), task=past.bench.task)
 
 
 def _listed(past: Past) -> str:

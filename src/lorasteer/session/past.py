@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
 from lorasteer.changes import Change, parts_of
 from lorasteer.errors import SessionError
-from lorasteer.evaluation import Outputs
 from lorasteer.records import Iteration, Request
+from lorasteer.session.bench import Bench
 from lorasteer.session.calibration import calibration_of
 from lorasteer.session.history import History
-from lorasteer.session.workbench import Workbench
 from lorasteer.steer.translate import Translation
 from lorasteer.store import RunStore
 from lorasteer.tasks.splits import Splits
@@ -56,13 +55,13 @@ class Past:
     """
 
     def __init__(
-        self, bench: Workbench, store: RunStore, run: str, history: History, iterations: Mapping[int, Iteration]
+        self, bench: Bench[Any, Any], store: RunStore, run: str, history: History, iterations: Mapping[int, Iteration]
     ) -> None:
         self.bench, self.store, self.run, self.history = bench, store, run, history
         self.iterations = dict(iterations)
         self.change: Recent[Change] = Recent(lambda number: self.store.change(self.run, number, self.bench.base))
         self.translation: Recent[Translation] = Recent(self._translate)
-        self.outputs = Recent(self._ask)
+        self.outputs: Recent[Any] = Recent(self._ask)
 
     def add(self, iteration: Iteration) -> None:
         """Take in a new iteration, which becomes the head."""
@@ -108,5 +107,5 @@ class Past:
             )
         return replace(made, plan=kept.plan)
 
-    def _ask(self, number: int) -> Outputs:
+    def _ask(self, number: int) -> Any:
         return self.bench.outputs(self.change(number), self.translation(number))

@@ -21,8 +21,11 @@ from lorasteer.session.session import Session
 from lorasteer.session.steps import MAKING, UNLOGGED, AnyStep
 from lorasteer.store import check_out
 
-TOLD = ("forget_accuracy", "forget_test_accuracy", "retain_test_accuracy")
-"""Measurements that a line of a script tells."""
+TOLD = (
+    "forget_accuracy", "forget_test_accuracy", "retain_test_accuracy",
+    "forget_probability", "forget_test_probability", "retain_probability",
+)  # fmt: skip
+"""Measurements that a line of a script tells, where they are taken."""
 LOGGED_ALONE = frozenset({"undo", "go", "stop", "found"})
 """Events that end a step: it is all of them, or the last of them."""
 BY_THE_PROGRAM = frozenset({"begin", "finished", "interrupt", "failed", "recovered", "audit"})
@@ -154,7 +157,7 @@ class Player:
                 self.dialled = step.strength
                 return self.session.dial(step.strength)
             case kinds.Compare():
-                return self.session.compare(step.before, step.after).words
+                return self.session.compare(step.before, step.after).story
             case kinds.Export():
                 return (f"written to {self._export(step)}.",)
         words = None
@@ -169,7 +172,9 @@ class Player:
         budget = Budget(tries=max(0, step.tries - self.tried), seconds=step.seconds)
         self.tried = 0
         request = step.request(self.asked())
-        return self.session.seek(request, step.goal, budget=budget, layers=step.layers, until=self.until, why=step.why)
+        return self.session.seek(
+            request, step.goal(self.session.bench.usual_goal), budget=budget, layers=step.layers, until=self.until, why=step.why
+        )
 
     def _move(self, step: AnyStep) -> None:
         session, why = self.session, step.why

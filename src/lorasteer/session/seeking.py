@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lorasteer.errors import Interrupted, RequestError, SessionError, TrainingDiverged
-from lorasteer.evaluation import Context
 from lorasteer.records import Event, Iteration, Request
 from lorasteer.session.found import End, Found
-from lorasteer.session.goal import Budget, Goal, Try, distance, judge
+from lorasteer.session.goal import Budget, Goal, Try
 from lorasteer.session.history import BASE
 from lorasteer.session.space import Space, asked, placed, propose, space_of
 from lorasteer.session.standing import PROGRAM
-from lorasteer.steer.intensity import reaching
 
 if TYPE_CHECKING:
     from lorasteer.session.session import Session
@@ -66,9 +64,10 @@ class Search:
     cut: int | None = None
 
     def __post_init__(self) -> None:
-        self.space: Space = space_of(self.request, self.layers)
+        self.space: Space = space_of(self.request, self.layers, task=self.session.bench.task)
         self.translation = self.session.bench.translate(self.request.model_copy(update={"intensity": 1.0}))
-        self.session.bench.known(self.translation, self.session.compared(self.translation.splits))  # not part of the search
+        retrained = self.session.compared(self.translation.splits)
+        self.base_says = self.session.bench.known(self.translation, retrained)[0]  # asked before the search, not part of it
         self.over = threading.Event()
         self.began = time.monotonic()
 
@@ -119,13 +118,11 @@ class Search:
 
     def _look(self, number: int, strength: float) -> Try:
         session, translation = self.session, self.session.past.translation(number)
-        base, *others = session.bench.known(translation, session.compared(translation.splits))
+        known = session.bench.known(translation, session.compared(translation.splits))
         outputs = session.bench.outputs(session.past.change(number), translation, strength=strength)
-        context = Context(outputs, base, tuple(others))
-        far, away_from = distance(context)
-        return Try(
-            iteration=number, strength=strength, parts=judge(self.goal, context), distance=far, nearest_to=away_from
-        )  # fmt: skip
+        far, away_from = session.bench.distance(outputs, known)
+        parts = session.bench.judge(self.goal, outputs, known)
+        return Try(iteration=number, strength=strength, parts=parts, distance=far, nearest_to=away_from)
 
     def _end(self) -> End | None:
         """A reason to stop, if there is one."""
@@ -143,7 +140,7 @@ class Search:
 
     def _requests(self) -> Iterator[Request]:
         """What to try: the intensity table's own answers first, then proposals, for as long as there is something to vary."""
-        for intensity in dict.fromkeys((reaching(self.goal.forget_at_most), 1.0, 0.5)):
+        for intensity in dict.fromkeys((self.session.bench.intensity_for(self.goal, self.base_says), 1.0, 0.5)):
             request = self.request.model_copy(update={"intensity": intensity})
             if not self._known(request):
                 yield request
@@ -225,7 +222,9 @@ class Search:
         adapted = self.translation.plan.settings.get("layers")
         if adapted is None or "layers" in self.space:
             return ""
-        names = ", ".join(adapted) if isinstance(adapted, tuple) and adapted else "the classifier head"
+        names = ", ".join(adapted) if isinstance(adapted, tuple) and adapted else self.session.bench.usual_layers
+        if not names:
+            return ""
         return f"Only {names} was adapted, which can part no more than what it reads; name layers to choose from to go deeper."
 
 
@@ -278,4 +277,4 @@ def seek(
 ) -> Found:  # fmt: skip
     """Search for a plan that reaches a goal, as `Session.seek` does."""
     plain = request.model_copy(update={"calibrated": False})  # what a try is to leave is judged, not promised
-    return Search(session, plain, goal or Goal(), budget or Budget(), layers, until, why).run()
+    return Search(session, plain, goal or session.bench.usual_goal, budget or Budget(), layers, until, why).run()

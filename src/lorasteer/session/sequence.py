@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from torch import Tensor
 
 from lorasteer.errors import SessionError
 from lorasteer.records import Record
 from lorasteer.session.history import BASE
 from lorasteer.session.past import Past
-from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.splits import Index, Part, Splits
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Accuracy(Record):
-    """Accuracy on one set of examples."""
+    """Accuracy on one set of examples; of text the mean probability of the right answer."""
 
     value: Share | None
     """The share; None where there are no such examples."""
     n: int
-    """How many examples."""
+    """How many examples were asked about."""
+    error: float = 0.0
+    """Standard error of the value."""
 
 
 class TargetAccuracy(Record):
@@ -122,13 +122,14 @@ def _nobodys(past: Past, path: Sequence[int], targets: dict[str, _Target]) -> In
 
 
 def _step(past: Past, number: int, targets: dict[str, _Target], rest: Index) -> Step:
-    ask = _asking(past, number)
+    change = past.change(number) if number else None
 
     def accuracy(part: Part, index: Index) -> Accuracy:
         if not len(index):
             return Accuracy(value=None, n=0)
-        right = ask(part, index).argmax(-1) == past.bench.inputs.labels(part, index)
-        return Accuracy(value=right.double().mean().item(), n=len(index))
+        right = past.bench.right(change, part, index)
+        error = right.std(correction=0).item() / math.sqrt(len(right))
+        return Accuracy(value=min(1.0, right.mean().item()), n=len(right), error=error)
 
     in_force = {_key(past.translation(asked).splits) for asked in past.requests(number)} if number else set()
     return Step(
@@ -142,16 +143,6 @@ def _step(past: Past, number: int, targets: dict[str, _Target], rest: Index) -> 
         ),
         retained=accuracy("test", rest),
     )  # fmt: skip
-
-
-def _asking(past: Past, number: int) -> Callable[[Part, Index], Tensor]:
-    """Logits of an iteration, or of the base, for any examples."""
-    bench, splits = past.bench, past.translation(max(past.iterations)).splits
-    material = bench.material(splits)
-    change = past.change(number) if number else None
-    model = bench.base.model if change is None else bench.applied(change, change.record.strength)
-    layers = classifier_head(bench.base.model) if change is None else change.layers
-    return lambda part, index: material.logits(model, part, index, layers=layers)
 
 
 def _sentence(before: Step, after: Step) -> str:
@@ -170,7 +161,7 @@ def _move(was: Accuracy, now: Accuracy) -> str:
     if was.value is None or now.value is None:
         return "has no examples to measure on"
     # two standard errors of a difference, at least one point: what chance explains
-    chance = max(0.01, 2 * math.sqrt(sum(p * (1 - p) for p in (was.value, now.value)) / now.n))
+    chance = max(0.01, 2 * math.hypot(was.error, now.error))
     if abs(now.value - was.value) <= chance:
         return f"stays at {now.value:.1%} ({was.value:.1%} before)"
     return f"{'falls' if now.value < was.value else 'rises'} from {was.value:.1%} to {now.value:.1%}"

@@ -16,6 +16,7 @@ from rich.console import RenderableType
 from lorasteer.errors import DataError, WeightsError
 from lorasteer.records import Evaluation, Iteration, Request, RunRecord
 from lorasteer.session import orders, seeking, shown_html, shown_rich
+from lorasteer.session.bench import Bench
 from lorasteer.session.feedback import Feedback
 from lorasteer.session.found import Found
 from lorasteer.session.goal import Budget, Goal
@@ -27,7 +28,6 @@ from lorasteer.session.past import Past
 from lorasteer.session.sequence import Effects, effects
 from lorasteer.session.standing import PROGRAM
 from lorasteer.session.states import BUSY
-from lorasteer.session.workbench import Workbench
 from lorasteer.store import RunStore
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Splits
@@ -57,7 +57,7 @@ class Session(Loop):
 
     @classmethod
     def begin(
-        cls, bench: Workbench, store: RunStore, *, name: str = "", base_folder: Path | str = "", actor: str = "person",
+        cls, bench: Bench[Any, Any], store: RunStore, *, name: str = "", base_folder: Path | str = "", actor: str = "person",
         retrained: Retrained = no_retrained,
     ) -> Self:  # fmt: skip
         """A new session on a base.
@@ -80,7 +80,7 @@ class Session(Loop):
 
     @classmethod
     def open(
-        cls, bench: Workbench, store: RunStore, name: str, *, actor: str = "person", retrained: Retrained = no_retrained
+        cls, bench: Bench[Any, Any], store: RunStore, name: str, *, actor: str = "person", retrained: Retrained = no_retrained
     ) -> Self:
         """A session that was begun before, at its last complete iteration, whatever became of the process it ran in.
 
@@ -287,7 +287,7 @@ class Session(Loop):
         `Session.open` opens it again. Needs the `web` extra.
 
         Raises:
-            SessionError: It is at work, or another process cannot load its base and data.
+            SessionError: It is at work, it works on a language model, or another process cannot load its base and data.
         """
         return import_module("lorasteer.web.notebook").view(self)  # by name: nothing below the interfaces may import one
 
@@ -298,7 +298,7 @@ class Session(Loop):
         return shown_html.page(self)
 
 
-def _check_material(run: RunRecord, bench: Workbench) -> None:
+def _check_material(run: RunRecord, bench: Bench[Any, Any]) -> None:
     if run.base != bench.base.digest:
         raise WeightsError(
             f"run {run.id} was begun on base {run.base[:12]}, got base {bench.base.digest[:12]}; "

@@ -15,9 +15,15 @@ from lorasteer.session.standing import Standing
 METRICS = (
     "forget_accuracy", "forget_test_accuracy", "retain_accuracy", "retain_test_accuracy", "direction_accuracy",
     "target_rest_accuracy", "forget_confidence", "mia_auc", "kl_to_retrained_forget", "gap_to_retrained",
+    "forget_probability", "forget_test_probability", "extraction_strength", "truth_ratio_loss", "forget_quality",
+    "retain_probability", "retain_test_probability", "direction_probability", "target_rest_probability", "selectivity",
+    "forget_rouge", "retain_rouge", "model_utility",
 )  # fmt: skip
 """What the table of a session shows, where it is defined."""
-CURVES = (("forgotten", ("forget_test_accuracy", "forget_accuracy")), ("retained", ("retain_test_accuracy", "retain_accuracy")))
+CURVES = (
+    ("forgotten", ("forget_test_accuracy", "forget_accuracy", "forget_probability")),
+    ("retained", ("retain_test_accuracy", "retain_accuracy", "retain_probability")),
+)
 """Curves over the iterations, each the first of its metrics that is defined."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -53,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy along the way from the base to the head.
+    """Accuracy, or of text answer probability, along the way from the base to the head.
 
     Args:
         name: What is drawn.

@@ -47,8 +47,9 @@ def curves(found: Sequence[Curve]) -> str:
     said = "; ".join(f"{curve.name} {_said(curve.values[-1])}" for curve in found)
     lines = "".join(_line(curve) for curve in found)
     legend = " ".join(f'<span style="color:{_colour(curve)}">━</span> {escape(curve.name)}' for curve in found)
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="accuracy: {escape(said)}">'
+        f'<svg {size} role="img" aria-label="what is left: {escape(said)}">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#999" stroke-width="0.5"/>{lines}</svg><p>{legend}</p>'
     )
 

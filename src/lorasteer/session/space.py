@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.fields import FieldInfo
 
-from lorasteer.methods import METHODS
+from lorasteer.methods import settings_kind
 from lorasteer.records import Iteration, Request
 
 if TYPE_CHECKING:
@@ -63,17 +63,18 @@ class Knob:
 Space = Mapping[str, Knob]
 
 
-def space_of(request: Request, layers: Sequence[tuple[str, ...]] = ()) -> Space:
+def space_of(request: Request, layers: Sequence[tuple[str, ...]] = (), *, task: str = "vision") -> Space:
     """What a search may vary; a setting given by hand stays as it was given.
 
     Args:
         request: Its method, direction and settings by hand count.
         layers: Sets of modules to choose from; the method's own choice when there are fewer than two.
+        task: Kind of material; some methods have other settings for language.
 
     Raises:
         PlanError: The method is unknown.
     """
-    fields = METHODS[request.method].factory.Settings.model_fields
+    fields = settings_kind(request.method, task).model_fields
     tuned = [name for name in TUNED if name in fields and name not in request.settings]
     knobs = {name: _around(fields[name]) for name in tuned if request.direction is not None or name != "spare_weight"}
     space = {name: knob for name, knob in knobs.items() if knob is not None}

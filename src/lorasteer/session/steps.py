@@ -124,10 +124,10 @@ class Seek(Naming):
     """Search for a plan that reaches a goal, from the base; every try is an iteration, and the best one is put in force."""
 
     action: Literal["goal"]
-    forget_at_most: Share = Goal().forget_at_most
-    """Accuracy that may be left on the target."""
-    retain_loss_at_most: Share = Goal().retain_loss_at_most
-    """Accuracy that retained test examples may lose."""
+    forget_at_most: Share | None = None
+    """Accuracy that may be left on the target, of text mean answer probability; the usual when left out: 0.01, of text 0.1."""
+    retain_loss_at_most: Share | None = None
+    """Accuracy that retained test examples may lose; the usual when left out: 0.005, of text 0.03."""
     rest_loss_at_most: Share | None = None
     """With a direction: accuracy that the rest of the target may lose; as retained examples when left out."""
     tries: Annotated[int, Field(ge=0)] = Budget().tries
@@ -137,10 +137,9 @@ class Seek(Naming):
     layers: tuple[tuple[str, ...], ...] = ()
     """Sets of modules to choose from; an empty one is the classifier head."""
 
-    @property
-    def goal(self) -> Goal:
-        """What is wanted."""
-        return Goal.model_validate(self.model_dump(include=set(Goal.model_fields)))
+    def goal(self, usual: Goal) -> Goal:
+        """What is wanted: the usual, but for what the step says."""
+        return Goal.model_validate({**usual.model_dump(), **self.model_dump(include=set(Goal.model_fields), exclude_none=True)})
 
 
 class Drop(Step):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,24 @@ from torch import Tensor
 
 from lorasteer.changes import Change, compose
 from lorasteer.evaluation import Spread
-from lorasteer.evaluation.language.asking import Questionnaire, prepare, probe, sheet_of
-from lorasteer.evaluation.language.collect import answer, collect
+from lorasteer.evaluation.language.answers import Answers
+from lorasteer.evaluation.language.asking import Questionnaire, Sheet, prepare, probe, sheet_of
+from lorasteer.evaluation.language.collect import answer, answered, collect
 from lorasteer.evaluation.language.keeping import Kept
 from lorasteer.evaluation.language.outputs import TextContext, TextOutputs
 from lorasteer.evaluation.language.suites import evaluate_text
 from lorasteer.evaluation.language.verdict import text_verdict
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.methods.starting import adapted_layers
-from lorasteer.records import Evaluation
+from lorasteer.records import Evaluation, Plan
 from lorasteer.session.bench import Bench
+from lorasteer.session.goal import Distance, Goal
+from lorasteer.session.goal import Part as GoalPart
+from lorasteer.session.judging import judge
+from lorasteer.session.shifts import Shifts, Side
+from lorasteer.session.text_goal import PROBABILITIES, gap
+from lorasteer.session.text_shifts import text_shifts
+from lorasteer.steer import text_intensity
 from lorasteer.steer.direction import Weights
 from lorasteer.steer.translate import Translation
 from lorasteer.tasks.base import Base
@@ -43,6 +51,9 @@ from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.splits import Index, Part, Splits
 from lorasteer.tasks.training import Observer
 
+ASKED = 200
+"""Examples that `right` and `answer_probability` ask about, at most."""
+
 
 @dataclass
 class TextBench(Bench[TextData, TextOutputs]):
@@ -58,6 +69,7 @@ class TextBench(Bench[TextData, TextOutputs]):
     """
 
     task = "language"
+    usual_goal = Goal(forget_at_most=0.1, retain_loss_at_most=0.03)
     _memory: TextMemory = field(init=False)
     _kept: Kept = field(init=False)
     _questionnaires: dict[tuple[str, str], Questionnaire] = field(init=False, default_factory=dict)
@@ -109,7 +121,7 @@ class TextBench(Bench[TextData, TextOutputs]):
         if key not in self._said:
             trainable = None if model is self.base else sum(parameter.numel() for parameter in model.model.parameters())
             self._said[key] = collect(
-                model.model, questions, subject=subject, digest=model.digest, kept=self._kept, seconds=seconds,
+                model.model, questions, subject=subject, digest=model.digest, sealed=True, kept=self._kept, seconds=seconds,
                 trainable=trainable,
             )  # fmt: skip
         return replace(self._said[key], **self._selected(translation, questions))
@@ -118,13 +130,49 @@ class TextBench(Bench[TextData, TextOutputs]):
         """What the model with the change in force answers."""
         record, timed = change.record, change.record.training
         strength = record.strength if strength is None else strength
-        digest = hashlib.sha256(f"{self.base.digest} {record.tensors} {strength}".encode()).hexdigest()
         questions = self._questionnaire(translation)
         return collect(
-            change.apply(self.base, strength=strength), questions, subject=record.plan.method if record.plan else record.kind,
-            digest=digest, kept=self._kept, seconds=timed.seconds, prefix_seconds=timed.prefix_seconds,
-            trainable=record.trainable, **self._selected(translation, questions),
+            self.applied(change, strength), questions, subject=record.plan.method if record.plan else record.kind,
+            digest=self._digest(change, strength), sealed=True, kept=self._kept, seconds=timed.seconds,
+            prefix_seconds=timed.prefix_seconds, trainable=record.trainable, **self._selected(translation, questions),
         )  # fmt: skip
+
+    def _digest(self, change: Change, strength: float) -> str:
+        return hashlib.sha256(f"{self.base.digest} {change.record.tensors} {strength}".encode()).hexdigest()
+
+    def shifts(self, base: Side, before: Side, after: Side, plan: Plan, translation: Translation) -> Shifts:
+        """The answers that moved most, as the models write them, and what the plan missed."""
+        return text_shifts(base, before, after, plan, self._questionnaire(translation), self._answers)
+
+    def _answers(self, change: Change | None, sheets: Mapping[str, Sheet]) -> dict[str, Answers]:
+        if change is None:
+            return answered(self.base.model, self.inputs, sheets, self.base.digest, self._kept, sealed=True)
+        strength = change.record.strength
+        return answered(
+            self.applied(change, strength), self.inputs, sheets, self._digest(change, strength), self._kept, sealed=True
+        )
+
+    def right(self, change: Change | None, part: Part, index: Index) -> Tensor:
+        """Answer probabilities of some examples: of 200 at most, the same ones for every model."""
+        examples = self.inputs.examples(part).taken(index)
+        sheet = sheet_of(self.inputs, examples.taken(probe(examples.ids.tolist(), ASKED)), candidates=False)
+        return self._answers(change, {"asked": sheet})["asked"].probability
+
+    def left(self, outputs: TextOutputs) -> None:
+        """None: an intensity is a band to stop in, and the strength is set to it without any calibration."""
+
+    def judge(self, goal: Goal, outputs: TextOutputs, known: Sequence[TextOutputs]) -> tuple[GoalPart, ...]:
+        """The parts of a goal, as mean answer probabilities."""
+        return judge(goal, TextContext(outputs, known[0], tuple(known[1:])), PROBABILITIES)
+
+    def distance(self, outputs: TextOutputs, known: Sequence[TextOutputs]) -> Distance:
+        """How far the answers are from the retrained model's on the forget set, or from the base's on retained examples."""
+        return gap(TextContext(outputs, known[0], tuple(known[1:])))
+
+    def intensity_for(self, goal: Goal, base: TextOutputs) -> float:
+        """The least intensity whose band begins at or below what the goal allows, as a share of what the base shows."""
+        had = float(base.forget.probability.mean()) if len(base.forget) else 1.0
+        return text_intensity.reaching(goal.forget_at_most / max(had, goal.forget_at_most, 1e-9))
 
     def _questionnaire(self, translation: Translation) -> Questionnaire:
         key = (self.suite, translation.splits.digest)
@@ -180,7 +228,7 @@ class TextBench(Bench[TextData, TextOutputs]):
         return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
 
-def answer_probability(base: Base, data: TextData, part: Part, *, most: int = 200) -> float:
+def answer_probability(base: Base, data: TextData, part: Part, *, most: int = ASKED) -> float:
     """Mean answer probability on examples of a part: each the geometric mean of its tokens' probabilities.
 
     Args:

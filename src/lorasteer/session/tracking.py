@@ -44,7 +44,7 @@ class Forward:
     """A listener that sends on what a session does.
 
     Each line of the log is sent as `event/<action>`, with the head that it led to; each iteration's measurements under its
-    number; the loss at every tenth step of training.
+    number; the loss, and what is left of what goes and of what stays, at every tenth step of training.
 
     Args:
         session: Whose iterations are measured.
@@ -60,12 +60,18 @@ class Forward:
         if isinstance(told, Progress):
             self._step += 1
             if self._step % EVERY == 1:
-                self.tracker.log({"train/loss": float(told.loss)}, step=self._step)
+                self.tracker.log(figures(told), step=self._step)
             return
         self.tracker.log({f"event/{told.action}": float(told.seq), "session/head": float(self.session.head)}, step=told.seq)
         made = self.session.current
         if made is not None and told.detail.get("did") == made.action:
             self.tracker.log(measurements(made), step=made.number)
+
+
+def figures(step: Progress) -> dict[str, float]:
+    """What is sent on of a training step: its loss, and what the stop rule saw last of what goes and what stays."""
+    seen = {"train/forget": step.seen.forget, "train/retain": step.seen.retain} if step.seen else {}
+    return {"train/loss": float(step.loss), **seen}
 
 
 def measurements(iteration: Iteration) -> dict[str, float]:

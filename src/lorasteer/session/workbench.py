@@ -10,19 +10,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lorasteer.changes import AdapterChange, Change, compose
-from lorasteer.changes.adapter import Dialled
 from lorasteer.evaluation import Context, Outputs, Spread, evaluate, verdict
 from lorasteer.evaluation.audit.difficulty import difficulty_of
 from lorasteer.methods import METHODS
 from lorasteer.methods.settings import AdapterSettings
-from lorasteer.records import Evaluation
+from lorasteer.records import Evaluation, Plan
 from lorasteer.records.difficulty import Difficulty
 from lorasteer.session.answers import Question, key_of
 from lorasteer.session.bench import Bench
+from lorasteer.session.goal import Distance, Goal
+from lorasteer.session.goal import Part as GoalPart
+from lorasteer.session.image_goal import ACCURACIES, divergence
+from lorasteer.session.image_shifts import image_shifts
+from lorasteer.session.judging import judge
 from lorasteer.session.round import Round as Round
+from lorasteer.session.shifts import Shifts, Side
+from lorasteer.steer.intensity import reaching
 from lorasteer.steer.translate import Translation
 from lorasteer.tasks.activations import Inputs, Memory
 from lorasteer.tasks.base import Base
@@ -51,9 +57,9 @@ class Workbench(Bench[ImageData, Outputs]):
     """
 
     task = "vision"
+    usual_layers = "the classifier head"
     _memory: Memory = field(init=False)
     _questions: dict[str, Question] = field(init=False, default_factory=dict)
-    _dialled: tuple[str, Dialled] | None = field(init=False, default=None)
     _said: dict[tuple[str, str], Outputs] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -162,16 +168,35 @@ class Workbench(Bench[ImageData, Outputs]):
             self._questions[key] = Question(self.material(translation.splits), translation, self.memory_budget)
         return self._questions[key]
 
-    def applied(self, change: Change, strength: float) -> nn.Module:
-        """A model with a change in force; the last adapter is kept ready, so that turning its strength builds nothing.
+    def shifts(self, base: Side, before: Side, after: Side, plan: Plan, translation: Translation) -> Shifts:
+        """Accuracy of every class, the answers that moved most, and what the plan missed."""
+        return image_shifts(base, before, after, plan, self.data, translation.splits)
 
-        The next call may turn the strength of the model that this one gave.
-        """
-        if not isinstance(change, AdapterChange) or not strength:
-            return change.apply(self.base, strength=strength)
-        if self._dialled is None or self._dialled[0] != change.record.tensors:
-            self._dialled = (change.record.tensors, Dialled(change, self.base))
-        return self._dialled[1].at(strength)
+    def right(self, change: Change | None, part: Part, index: Index) -> Tensor:
+        """Whether a model is right on some examples, 0 or 1."""
+        model = self.base.model if change is None else self.applied(change, change.record.strength)
+        layers = classifier_head(self.base.model) if change is None else change.layers
+        said = self.material(self._unasked()).logits(model, part, index, layers=layers)
+        return (said.argmax(-1) == self.inputs.labels(part, index)).double()
+
+    def left(self, outputs: Outputs) -> float:
+        """Share of right answers on the forget set, each example with its direction weight."""
+        right = outputs.forget.correct.double()
+        weights = torch.ones_like(right) if outputs.selected is None else outputs.selected.double()
+        total = float(weights.sum())
+        return float((weights * right).sum()) / total if total else 0.0
+
+    def judge(self, goal: Goal, outputs: Outputs, known: Sequence[Outputs]) -> tuple[GoalPart, ...]:
+        """The parts of a goal, as accuracies."""
+        return judge(goal, Context(outputs, known[0], tuple(known[1:])), ACCURACIES)
+
+    def distance(self, outputs: Outputs, known: Sequence[Outputs]) -> Distance:
+        """How far the answers diverge from the retrained model's on the forget set, or from the base's on retained examples."""
+        return divergence(Context(outputs, known[0], tuple(known[1:])))
+
+    def intensity_for(self, goal: Goal, base: Outputs) -> float:
+        """The least intensity that promises to leave no more accuracy than the goal allows."""
+        return reaching(goal.forget_at_most)
 
     def _outputs_of_model(self, model: Base, subject: str, translation: Translation, *, seconds: float | None) -> Outputs:
         key = (model.digest, key_of(translation))

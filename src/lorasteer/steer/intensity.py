@@ -23,6 +23,15 @@ class Knot(Protocol):
         ...
 
 
+class Stopping(Knot, Protocol):
+    """A row of a table that says when to stop."""
+
+    @property
+    def stop_at(self) -> float:
+        """What is left of the base's forget set then, as a share."""
+        ...
+
+
 K = TypeVar("K", bound=Knot)
 
 
@@ -134,10 +143,17 @@ def reaching(share: float) -> float:
         >>> reaching(0.5), reaching(0.01), reaching(0.3)
         (0.25, 0.75, 0.375)
     """
-    high = next(place for place, row in enumerate(TABLE) if row.stop_at <= share)
+    return reached(TABLE, share)
+
+
+def reached(table: tuple[Stopping, ...], share: float) -> float:
+    """The least intensity of any table that stops at or below a share; the strongest where none does."""
+    high = next((place for place, row in enumerate(table) if row.stop_at <= share), len(table))
     if high == 0:
-        return TABLE[0].intensity
-    below, above = TABLE[high - 1], TABLE[high]
+        return table[0].intensity
+    if high == len(table):
+        return table[-1].intensity
+    below, above = table[high - 1], table[high]
     part = (below.stop_at - share) / (below.stop_at - above.stop_at)
     return round(below.intensity + part * (above.intensity - below.intensity), 9)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lorasteer.steer.intensity import between, columns_of, markdown_of
+from lorasteer.steer.intensity import between, columns_of, markdown_of, reached
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,19 @@ def level(intensity: float) -> TextLevel:
         (0.425, 0.14, 13)
     """
     return between(TABLE, intensity)
+
+
+def reaching(share: float) -> float:
+    """The least intensity whose band begins at or below this share of the base's answer probability; 1 where none does.
+
+    Args:
+        share: 0 … 1.
+
+    Example:
+        >>> reaching(0.3), reaching(0.01)
+        (0.5, 1.0)
+    """
+    return reached(TABLE, share)
 
 
 def settings_for(intensity: float, defaults: Mapping[str, Any], needs: Set[str]) -> dict[str, int | float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +23,31 @@ class Glance(NamedTuple):
 
     logits: Tensor
     features: Tensor
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one check saw: shares of right answers, and how well confidence tells forget from unseen examples (0.5: not).
+
+    On text the shares are mean probabilities of the right answer, and `truth` says how likely wrong answers are beside it.
+    """
+
+    forget: float
+    retain: float
+    unseen: float | None = None
+    membership: float | None = None
+    truth: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What is left of what is to go, and of what is to stay.
+
+        Example:
+            >>> Reading(0.421, 0.975).words, Reading(0.1, 0.9, truth=0.68).words
+            ('forget 42.1%, retain 97.5%', 'forget 10.0%, retain 90.0%, truth ratio 0.68')
+        """
+        truth = "" if self.truth is None else f", truth ratio {self.truth:.2f}"
+        return f"forget {self.forget:.1%}, retain {self.retain:.1%}{truth}"
 
 
 Glancer = Callable[[Part, Index], Glance]

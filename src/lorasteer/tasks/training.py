@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from lorasteer.errors import Interrupted
 from lorasteer.records import Settings
-from lorasteer.tasks.glance import Glancer
+from lorasteer.tasks.glance import Glancer, Reading
 from lorasteer.tasks.learned import Learned
 from lorasteer.tasks.resume import State, load, pack, random_state, save, set_random_state, unpack
 from lorasteer.tasks.tensors import Tensors, digest_of
@@ -67,6 +67,7 @@ class Progress:
         epochs: Epochs there will be at most.
         loss: Of this step.
         glance: Looks at the model as it is now, where that is possible; only to be called by the observer that is being told.
+        seen: What the rule that stops the training saw at its latest look, which may be some steps old; None where none looks.
     """
 
     step: int
@@ -75,6 +76,7 @@ class Progress:
     epochs: int
     loss: float
     glance: Glancer | None = field(default=None, repr=False, compare=False)
+    seen: Reading | None = None
 
 
 Observer = Callable[[Progress], bool | None]

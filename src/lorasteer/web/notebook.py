@@ -19,6 +19,7 @@ from lorasteer.errors import SessionError
 from lorasteer.session import Session
 from lorasteer.session.states import BUSY
 from lorasteer.tasks.base import save_base
+from lorasteer.web.engine.sheets import images_of
 from lorasteer.web.security.tokens import VARIABLE
 
 _START = "from lorasteer.cli import main; main()"
@@ -59,8 +60,9 @@ def view(session: Session) -> Viewed:
         session: An open session whose base and data another process can load.
 
     Raises:
-        SessionError: It is at work, or the workbench cannot open it.
+        SessionError: It is at work, it works on a language model, or the workbench cannot open it.
     """
+    images_of(session)
     if session.state in BUSY:
         raise SessionError(f"session {session.id} is {session.state}; interrupt it or wait, then view it.")
     folder = _base_folder(session)

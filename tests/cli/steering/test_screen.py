@@ -13,6 +13,7 @@ from lorasteer.cli.steering.view import View
 from lorasteer.cli.steering.worker import Worker
 from lorasteer.session.shown import Branch, Curve, Line
 from lorasteer.session.states import allowed
+from lorasteer.tasks.glance import Reading
 from lorasteer.tasks.training import Progress
 
 TREE = tuple(Branch("", number, number == 40, f"adjust lora-ihl 0.{number}") for number in range(60))
@@ -45,6 +46,8 @@ def test_while_it_works_only_interrupting_is_offered() -> None:
     moment = Moment("unlearning", offered(("interrupt",), "unlearning", iterations=True), "adjust", Progress(3, 12, 1, 4, 0.5))
     text = drawn(moment)
     assert "step 3 of at most 12" in text
+    seen = Progress(3, 12, 1, 4, 0.5, seen=Reading(0.421, 0.975))
+    assert "of at most 12 · forget 42.1%, retain 97.5% · loss 0.5" in drawn(replace(moment, progress=seen))
     assert "cannot undo now" in drawn(Moment("unlearning", (), "adjust", Progress(3, 12, 1, 4, 0.5), "cannot undo now.", True))
     assert "interrupt" in text
     assert "commit" not in text

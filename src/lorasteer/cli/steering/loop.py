@@ -28,6 +28,9 @@ TICK = 0.05
 PATIENCE = 10.0
 """Seconds that leaving waits for work to end; what is not kept by then is found again as it was."""
 
+FORGET_WHAT = Key("enter", "start", "start", "forget what", "forget=7 intensity=0.75, or where=\"person == 'Ann'\"")
+"""What is asked where the command line names no target."""
+
 Done = tuple[View, str]
 
 
@@ -160,7 +163,7 @@ class Steering:
         elif key.action == "leave":
             self.left = True
         elif key.action == "start" and self.player.request is None:
-            self._asking, self._typed = Key("enter", "start", "start", "forget what", "forget=7 intensity=0.75"), ""
+            self._asking, self._typed = FORGET_WHAT, ""
         elif key.prompt:
             self._asking, self._typed = key, ""
         elif key.action == "commit":

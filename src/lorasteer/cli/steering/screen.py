@@ -153,7 +153,9 @@ def _progress(moment: Moment) -> Text:
     if moment.progress:
         one = moment.progress
         done = round(one.step / max(1, one.steps) * BAR)
-        text.append(f"  {'█' * done}{'░' * (BAR - done)} step {one.step} of at most {one.steps}, loss {one.loss:.3g}")
+        seen = f" · {one.seen.words}" if one.seen else ""
+        text.append(f"  {'█' * done}{'░' * (BAR - done)} step {one.step} of at most {one.steps}{seen} · loss {one.loss:.3g}")
+        text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 

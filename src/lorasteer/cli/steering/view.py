@@ -55,7 +55,7 @@ def view_of(session: Session, *, strength: float | None = None, feedback: Feedba
         titles, words = (f"iteration {session.head}", f"× {strength:g}"), ("Not kept; m commits it.",)
     if feedback:
         titles = (f"iteration {feedback.before}" if feedback.before else "base", f"iteration {feedback.after}")
-        lines, words = compared(feedback), feedback.words
+        lines, words = compared(feedback), feedback.story
     return View(
         run=session.id, base=f"{record.model} on {session.bench.data.name}", target=current.wording if current else "nothing yet",
         lines=tuple(lines), titles=titles, curves=tuple(curves_of(session)), branches=tuple(tree_of(session)), words=tuple(words),
@@ -68,4 +68,4 @@ def _words(session: Session) -> tuple[str, ...]:
     """What the last action changed, and why it was done so."""
     if session.current is None:
         return ("The base is in force, untouched.",)
-    return (*session.report().words, *session.current.plan.because[-1:])
+    return (*session.report().story, *session.current.plan.because[-1:])

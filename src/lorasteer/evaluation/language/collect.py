@@ -21,7 +21,14 @@ from lorasteer.tasks.language.network import Network
 
 
 def collect(
-    model: nn.Module, questionnaire: Questionnaire, *, subject: str, digest: str, kept: Kept | None = None, **facts: Any
+    model: nn.Module,
+    questionnaire: Questionnaire,
+    *,
+    subject: str,
+    digest: str,
+    kept: Kept | None = None,
+    sealed: bool = False,
+    **facts: Any,
 ) -> TextOutputs:
     """Answers of a model to a questionnaire. The model is left as it was: mode of every module, weights, gradients.
 
@@ -31,25 +38,44 @@ def collect(
         subject: What is measured: `base`, `retrained`, or a method's name.
         digest: Digest of the model: of the base, or of base, change and strength.
         kept: Where answers are kept between calls; None asks anew.
+        sealed: Whether the digest is made of digests of all the model's numbers.
         **facts: Further fields of `TextOutputs`: direction weights, seconds, trainable.
 
     Raises:
         WeightsError: It is no causal language model of blocks and a linear head.
     """
     asked = {**questionnaire.parts, **questionnaire.sheets}
-    everything = _answered(model, questionnaire.inputs, asked, digest, kept)
+    everything = answered(model, questionnaire.inputs, asked, digest, kept, sealed=sealed)
     parts: dict[str, Any] = {name: everything[name] for name in questionnaire.parts}
     sheets = {name: everything[name] for name in questionnaire.sheets}
     return TextOutputs(subject=subject, model=digest, splits=questionnaire.splits, **parts, sheets=sheets, **facts)
 
 
-def _answered(
-    model: nn.Module, inputs: TextInputs, asked: Mapping[str, Sheet], digest: str, kept: Kept | None
+def answered(
+    model: nn.Module,
+    inputs: TextInputs,
+    asked: Mapping[str, Sheet],
+    digest: str,
+    kept: Kept | None = None,
+    *,
+    sealed: bool = False,
 ) -> dict[str, Answers]:
-    """Answers that are kept, and those to what was not asked before."""
+    """Answers of a model to some sheets: those that are kept, and new ones to what was not asked before.
+
+    Args:
+        model: A causal language model, with adapters or without, on any device; it is left as it was.
+        inputs: What turns tokens into text.
+        asked: The sheets by name.
+        digest: Digest of the model: of the base, or of base, change and strength.
+        kept: Where answers are kept between calls; None asks anew.
+        sealed: Whether the digest is made of digests of all the model's numbers.
+
+    Raises:
+        WeightsError: It is no causal language model of blocks and a linear head.
+    """
     if kept is None:
         return answer(Network.of(model), inputs, asked)
-    key = kept.key_of(model, digest)
+    key = kept.key_of(model, digest, sealed=sealed)
     found = {name: answers for name, sheet in asked.items() if (answers := kept.get(key, sheet)) is not None}
     fresh = answer(Network.of(model), inputs, {name: sheet for name, sheet in asked.items() if name not in found})
     for name, answers in fresh.items():

@@ -42,12 +42,14 @@ class Kept:
         self._folder = folder
         self._answers: dict[str, Answers] = {}
 
-    def key_of(self, model: nn.Module, digest: str) -> str:
+    def key_of(self, model: nn.Module, digest: str, *, sealed: bool = False) -> str:
         """Key of a model under the definition in force.
 
         Args:
             model: The model; its numbers and the setting of its adapters are read.
             digest: What its owner calls it.
+            sealed: Whether that is made of digests of all its numbers; then they are not read again, which takes a second for
+                each gigabyte.
         """
         adapters = [
             (name, repr(getattr(layer, "scaling", None)), repr(layer.active_adapters), layer.disable_adapters, layer.merged)
@@ -55,7 +57,7 @@ class Kept:
             if isinstance(layer, BaseTunerLayer)
         ]
         where = sorted({parameter.device.type for parameter in model.parameters()})
-        return _digest([definition(), weights_digest(model), digest, adapters, where])
+        return _digest([definition(), "" if sealed else weights_digest(model), digest, adapters, where])
 
     def get(self, key: str, sheet: Sheet) -> Answers | None:
         """Answers of a model to a sheet, if they are kept; a damaged file counts as none.

@@ -21,6 +21,7 @@ from lorasteer.steer.translate import Translation
 from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.vision.data import Examples, ImageData
 from lorasteer.web import views
+from lorasteer.web.engine.sheets import images_of
 
 
 def preview(player: Player, step: AnyStep) -> views.Preview:
@@ -159,5 +160,5 @@ def _holding(column: NDArray[Any], word: str) -> NDArray[np.bool_]:
 def answers_of(session: Session, index: int) -> tuple[Glance, Glance | None]:
     """What the base says of one training example, and what the head says; None where the head is the base."""
     check_index(session.bench.data.train, index)
-    place = np.array([index])
-    return session.bench.glance(place), session.bench.glance(place, session.change) if session.head else None
+    place, bench = np.array([index]), images_of(session)
+    return bench.glance(place), bench.glance(place, session.change) if session.head else None

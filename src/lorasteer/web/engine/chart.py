@@ -22,7 +22,7 @@ from lorasteer.web import views
 from lorasteer.web.engine import reels
 from lorasteer.web.engine.atlas import Atlas, Key
 from lorasteer.web.engine.reels import Reel, Shot
-from lorasteer.web.engine.sheets import WORDS, Sheet, Space, answers_of, chosen, layers_of, packed, space_of
+from lorasteer.web.engine.sheets import WORDS, Sheet, Space, answers_of, chosen, images_of, layers_of, packed, space_of
 
 HELD = 8
 """Sets of points, and reels, that are held in memory."""
@@ -119,7 +119,7 @@ class Chart:
 
     def _sheet(self, forget: Sequence[Index], layers: Sequence[str]) -> Sheet:
         """The points for some forget sets and changed layers; those that were drawn before are found again."""
-        bench = self.session.bench
+        bench = images_of(self.session)
         index, target = chosen(bench, forget)
         key = (index.tobytes() + target.tobytes(), space_of(bench.base, layers))
         sheet = self._sheets.pop(key, None)
@@ -135,7 +135,7 @@ class Chart:
     def _show(self, sheet: Sheet, number: int) -> None:
         """Draw an iteration on a sheet."""
         session = self.session
-        said = sheet.base if number == BASE else session.bench.glance(sheet.index, session.past.change(number))
+        said = sheet.base if number == BASE else images_of(session).glance(sheet.index, session.past.change(number))
         reel = self._reel(sheet, number)
         self._inherit(sheet, number, reel)
         answers, seen, key = answers_of(said.logits), sheet.seen(said), Key(session.id, sheet.serial, number, None)

@@ -88,7 +88,14 @@ class Desk:
         if isinstance(step, Seek):
             request, budget = step.request(self.player.asked()), Budget(tries=step.tries, seconds=step.seconds)
             return self.search(
-                request, step.goal, budget, version=version, actor=actor, begun=begun, layers=step.layers, why=step.why
+                request,
+                step.goal(self.session.bench.usual_goal),
+                budget,
+                version=version,
+                actor=actor,
+                begun=begun,
+                layers=step.layers,
+                why=step.why,
             )
         self.check(step.action, version)
         with _Doing(self, actor, begun):

@@ -12,8 +12,9 @@ from lorasteer.errors import SessionError
 from lorasteer.evaluation import Outputs, Predictions, Spread
 from lorasteer.records import Evaluation, Iteration
 from lorasteer.session import Session
-from lorasteer.session.feedback import Feedback, Side, feedback_on
+from lorasteer.session.feedback import Feedback
 from lorasteer.session.history import BASE
+from lorasteer.session.shifts import Side
 from lorasteer.session.shown import lines
 from lorasteer.web import views
 from lorasteer.web.engine.bands import row_of
@@ -76,9 +77,9 @@ def dialled(session: Session, strength: float) -> views.Findings:
     iteration, translation = past[head], past.translation(head)
     outputs = session.bench.outputs(past.change(head), translation, strength=strength)
     evaluation = session.measured(outputs, head)
-    base, kept = _base_side(session, iteration), Side(head, iteration.evaluations[-1], past.outputs(head))
-    now = Side(head, evaluation, outputs)
-    feedback = feedback_on(base, kept, now, iteration, session.bench.data, translation.splits)
+    kept = session.side(head, iteration)
+    now = Side(head, evaluation, outputs, past.change(head).at(strength))
+    feedback = session.told(session.base_side(iteration), kept, now, iteration)
     return _shown(session, Looked(iteration, head, strength, evaluation, outputs, kept.evaluation, feedback))
 
 
@@ -87,13 +88,9 @@ def _base(session: Session) -> Looked:
     if not session.iterations:
         raise SessionError("nothing is measured before the first iteration; start one.")
     iteration = session.iterations[-1]
-    base, splits = _base_side(session, iteration), session.past.translation(iteration.number).splits
-    feedback = feedback_on(base, base, base, iteration, session.bench.data, splits)
+    base = session.base_side(iteration)
+    feedback = session.told(base, base, base, iteration)
     return Looked(iteration, BASE, 0.0, base.evaluation, base.outputs, None, feedback.model_copy(update={"words": ()}))
-
-
-def _base_side(session: Session, iteration: Iteration) -> Side:
-    return Side(BASE, iteration.evaluations[0], session.bench.known(session.past.translation(iteration.number))[0])
 
 
 def _shown(session: Session, looked: Looked) -> views.Findings:
@@ -101,7 +98,7 @@ def _shown(session: Session, looked: Looked) -> views.Findings:
     base, *others = iteration.evaluations[:-1]
     floor = {name: Spread(*spread) for name, spread in iteration.floor.items()}
     table = lines(base, looked.parent, looked.evaluation, others, floor)
-    known = _base_side(session, iteration).outputs
+    known = session.base_side(iteration).outputs
     return views.Findings(
         number=looked.number, strength=looked.strength, compared=feedback.before,
         rows=tuple(row_of(line, iteration.plan, base) for line in table),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from lorasteer.errors import StoreError
+from lorasteer.session.opening import check_images
 from lorasteer.session.shown import accuracies_of
 from lorasteer.store import RunStore, runs_home
 from lorasteer.store.reading import Found
@@ -171,5 +173,11 @@ def open_house(
         bases: Folders of bases to offer, beside that on digits.
         cache: Folder for activations and retrained models; the user's own when left out.
         data: Where the data of these bases lies; as each recorded it when left out.
+
+    Raises:
+        SessionError: One of the bases is no image classifier.
     """
+    for folder in bases:
+        with contextlib.suppress(StoreError):  # what is no base, or a damaged one, is left out of the library
+            check_images(folder, "the browser")
     return Keeper(Place(store or runs_home(), tuple(bases), cache, data))

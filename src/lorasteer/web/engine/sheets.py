@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lorasteer.errors import SessionError
 from lorasteer.methods import settings_of
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.projection import sample_points
 from lorasteer.records import Plan
-from lorasteer.session import Workbench
+from lorasteer.session import Session, Workbench
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.glance import Glance
 from lorasteer.tasks.modules import classifier_head, resolve_layers
@@ -88,6 +89,20 @@ def answers_of(logits: Tensor) -> NDArray[np.int64]:
 def packed(answers: NDArray[np.int64], classes: int) -> str:
     """Answers in base64: a byte for each, two where there are more classes than a byte counts."""
     return base64.b64encode(answers.astype("<u2" if classes > 256 else "u1").tobytes()).decode()
+
+
+def images_of(session: Session) -> Workbench:
+    """The bench of a session whose examples can be drawn as points.
+
+    Raises:
+        SessionError: It works on a language model, which the browser does not show yet.
+    """
+    if not isinstance(session.bench, Workbench):
+        raise SessionError(
+            f"session {session.id} is of a {session.bench.task} model; the browser works on images so far. "
+            f"Use lorasteer steer --resume {session.id}."
+        )
+    return session.bench
 
 
 def chosen(bench: Workbench, forget: Sequence[Index]) -> tuple[Index, NDArray[np.bool_]]:
