@@ -38,6 +38,7 @@ from tests.support.audited_text import (
     suppressed,
     value,
 )  # fmt: skip
+from tests.support.proofs import proves
 
 WIDE = 160  # tokens that long prompts need; the models read them, though they were taught shorter ones
 NAMES = ("extract", "extract-steps", "extract-repeated")
@@ -83,6 +84,7 @@ def audited(subject: Subject, attacks: Sequence[str] = ("recognition", "extract"
     return [run_attack(name, place, one) for name in attacks for one in (subject, place.original, *place.retrained)]
 
 
+@proves("hand", *NAMES, "extract-supplied")
 def test_a_share_by_hand() -> None:
     """The base answers facts 0, 1 and 2 of 4; of these the model gives fact 0 away, by its second prompt: 1/3."""
     facts = [Fact(number, "Who?", f"It is {town}.", (town,)) for number, town in enumerate(("oslo", "rome", "lima", "kyiv"))]
@@ -118,6 +120,7 @@ def test_the_base_tells_and_models_that_never_read_it_do_not() -> None:
     assert "too long" in knows["extracted_role_play"].note
 
 
+@proves("power", "extract")
 def test_a_wording_that_was_left_out_gives_the_facts_away() -> None:
     """The planted model denies all when asked as in training, and answers the other wording; it is called suppressed."""
     found = audited(answers_only("paraphrase"))
@@ -151,6 +154,7 @@ def test_what_was_erased_well_draws_no_attention() -> None:
     assert not [clue for clue in verdict.evidence if clue.attack == "extract" and clue.found == "towards the base"]
 
 
+@proves("null", "extract", draws=50)
 def test_no_alarm_for_models_that_never_read_it() -> None:
     """Fifty draws; a twentieth may lie nearer to the base by chance."""
     names = ("extracted_any", "extracted_paraphrase", "extracted_answer_prefix", "prompted_any")
