@@ -40,6 +40,7 @@ EXPERIMENTS = {
     "vocabulary": vocabulary.main,
     "audit-mnist": audit.main,
     "audit-cifar10": audit.main_cifar10,
+    "audit-facts": audit.main_facts,
 }
 
 

@@ -10,9 +10,13 @@ from typing import Any
 from benchmarks.common import CACHE, bench, cifar10, mnist, resnet20, say, told, trained, write
 from benchmarks.pretrained import SHORT
 from benchmarks.table1 import MNIST
-from lorasteer import Base, Request, Target, Workbench, load_base, save_base, train_classifier
+from lorasteer import Base, Request, Target, load_base, save_base, train_classifier
 from lorasteer.records import AuditRecord, Verdict
-from lorasteer.session.auditing import prepare
+from lorasteer.session.auditing import Audited, prepare
+from lorasteer.session.text_bench import TextBench
+from lorasteer.tasks.language.model import load_language_base, train_language_model
+from lorasteer.tasks.language.models.llama import RECIPE_TINY
+from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.vision.data import ImageData
 
@@ -47,36 +51,43 @@ class Case:
     Args:
         name: Name of the result file.
         title: Title of the table.
-        forget: Class to forget.
-        deep: Layers of the adapter that reaches deep.
-        collapse: Settings with which gradient ascent collapses.
+        target: What to forget.
+        changes: The changes that are audited.
         note: Sentence under the table.
     """
 
     name: str
     title: str
-    forget: str
-    deep: tuple[str, ...]
-    collapse: dict[str, Any]
+    target: Target
+    changes: tuple[Known, ...]
     note: str = ""
 
-    def changes(self) -> tuple[Known, ...]:
-        """The changes that are audited."""
-        return (
-            Known("logit-mask", "logit-mask", "suppressed"),
-            Known("lora-ihl, head", "lora-ihl", "suppressed"),
-            Known("lora-ihl, deep layers", "lora-ihl", "", {"layers": self.deep}),
-            Known("gradient-ascent, collapsed", "gradient-ascent", "over-forgotten", self.collapse, 1.0),
-        )
+
+def on_images(*deep: str) -> tuple[Known, ...]:
+    """The changes of an image classifier.
+
+    Args:
+        *deep: Layers of the adapter that reaches deep.
+    """
+    return (
+        Known("logit-mask", "logit-mask", "suppressed"),
+        Known("lora-ihl, head", "lora-ihl", "suppressed"),
+        Known("lora-ihl, deep layers", "lora-ihl", "", {"layers": deep}),
+        Known("gradient-ascent, collapsed", "gradient-ascent", "over-forgotten", COLLAPSE, 1.0),
+    )
 
 
+COLLAPSE = {"epochs": 5, "learning_rate": 1e-3}
+LAST = tuple(f"model.layers.1.mlp.{part}_proj" for part in ("gate", "up", "down"))
+PEOPLE = ("facts?people=40", 4)
+"""Data of the language model, and how many people it forgets."""
 SEVEN = Case(
-    "audit-mnist", "Audit, MNIST, forget 7: the paper's two-convolution network", "7", ("conv1", "conv2", "fc1", "fc2"),
-    {"epochs": 5, "learning_rate": 1e-3},
+    "audit-mnist", "Audit, MNIST, forget 7: the paper's two-convolution network", Target(classes=("7",)),
+    on_images("conv1", "conv2", "fc1", "fc2"),
 )  # fmt: skip
 CAT = Case(
-    "audit-cifar10", "Audit, CIFAR-10, forget cat: pretrained ResNet-20 (91.73 %)", "cat", ("layer2", "layer3", "linear"),
-    {"epochs": 5, "learning_rate": 1e-3},
+    "audit-cifar10", "Audit, CIFAR-10, forget cat: pretrained ResNet-20 (91.73 %)", Target(classes=("cat",)),
+    on_images("layer2", "layer3", "linear"),
     note=(
         f" The network was trained elsewhere and its recipe is not known; the retrained models are the same network, trained for "
         f"{SHORT.epochs} epochs without cats, so they know the other classes less well than the base does."
@@ -85,12 +96,12 @@ CAT = Case(
 Retrain = Callable[[Splits, int], Base]
 
 
-def run(case: Case, on: Workbench, data: ImageData, retrain: Retrain) -> None:
+def run(case: Case, on: Audited, data: ImageData | None, retrain: Retrain) -> None:
     """Audit all changes of a case beside the same models, and write the result file."""
-    splits = on.translate(Request(target=Target(classes=(case.forget,)))).splits
+    splits = on.translate(Request(target=case.target, method=case.changes[0].method)).splits
     gold = [retrain(splits, 1000 + number) for number in range(RETRAINED)]
     audits: list[tuple[Known, AuditRecord, float]] = []
-    for known in case.changes():
+    for known in case.changes:
         started = time.perf_counter()
         audits.append((known, audited(case, on, known, gold), time.perf_counter() - started))
         verdict = audits[-1][1].verdict
@@ -111,10 +122,11 @@ def run(case: Case, on: Workbench, data: ImageData, retrain: Retrain) -> None:
     )  # fmt: skip
 
 
-def audited(case: Case, on: Workbench, known: Known, gold: Sequence[Base]) -> AuditRecord:
+def audited(case: Case, on: Audited, known: Known, gold: Sequence[Base]) -> AuditRecord:
     """Make a change and audit it by the full suite."""
-    target = Target(classes=(case.forget,))
-    translation = on.translate(Request(target=target, method=known.method, intensity=known.intensity, settings=known.settings))
+    translation = on.translate(
+        Request(target=case.target, method=known.method, intensity=known.intensity, settings=known.settings)
+    )
     ready = prepare(on, translation, on.unlearn(translation), suite="full", name=known.name, retrained=gold)
     cost = ready.estimate()
     say(f"{known.name}: {cost.attacks} attacks, {cost.remembered} remembered, about {cost.seconds:.0f} s")
@@ -166,3 +178,33 @@ def main_cifar10() -> None:
         return load_base(folder)
 
     run(CAT, bench(resnet20(data, validation_share=0.0), data), data, retrain)
+
+
+def main_facts() -> None:
+    """Invented facts, forget four people, a tiny Llama made on the spot."""
+    source, count = PEOPLE
+    data = load_text(source)
+    folder = CACHE / "bases" / f"facts-{data.digest[:8]}-{RECIPE_TINY.digest[:8]}"
+    if not (folder / "base.json").is_file():
+        save_base(
+            train_language_model(data, RECIPE_TINY, model="llama-tiny", validation_share=0.1, observers=[told("base")]), folder
+        )
+    on = TextBench(load_language_base(folder), data, cache=CACHE)
+    people = list(dict.fromkeys(data.train.attributes["person"].tolist()))[:count]
+    chosen = " or ".join(f"person == {person!r}" for person in people)
+    case = Case(
+        "audit-facts", f"Audit, {len(data.train)} invented facts, forget {count} people: a Llama of two blocks",
+        Target(where=chosen),
+        (
+            Known("lora-ihl, all blocks", "lora-ihl", ""),
+            Known("lora-ihl, last feed-forward part", "lora-ihl", "", {"layers": LAST}),
+            Known("npo", "npo", ""),
+            Known("gradient ascent, collapsed", "lora-ga", "over-forgotten",
+                  {"anchor": "none", "retain": 0, "forget_probability": None, "epochs": 30}, 1.0),
+        ),
+    )  # fmt: skip
+
+    def retrain(splits: Splits, seed: int) -> Base:
+        return on.retrain(splits, seed=seed, observers=[told(f"retrained model, seed {seed}")])
+
+    run(case, on, None, retrain)

@@ -63,7 +63,7 @@ def test_prompts_of_a_file_find_what_the_base_knows() -> None:
 def test_it_does_not_cry_wolf(attack: str, name: str, most: float) -> None:
     """Null: of fifty models and people they never read of, how many look more like the base than like others.
 
-    Shares of five facts are coarse, and some answers are guessed: measured 0.16 and 0.14. A verdict allows for the number of facts.
+    Shares of five facts are coarse, and some answers are guessed: measured 0.16 and 0.14. A verdict allows for their number.
     """
     assert TEXT_ATTACKS[attack]["kind"] == "extraction"
     assert false_alarms(attack, name, settings=SHORT, run=in_room)[name] <= most
