@@ -129,6 +129,14 @@ def test_few_examples_make_wide_bands() -> None:
     assert judged(but(NEVER_KNEW, known=0.3), n=5).label != "not forgotten"
 
 
+def test_bands_that_reach_half_of_the_way_to_the_base_show_no_removal() -> None:
+    """With 5 examples two standard errors are 0.63, more than half of the way from 0 to 1; with 400 they are 0.07."""
+    few = judged(NEVER_KNEW, n=5)
+    assert (judged(NEVER_KNEW, n=400).label, few.label) == ("removed to the depth tested", "not enough evidence")
+    assert "With 5 examples" in few.rule
+    assert "audit a larger target" in few.rule
+
+
 def test_a_reading_that_tells_nothing_of_the_target_is_left_out() -> None:
     """Where retrained models scatter as far as the base lies away, the reading is no evidence for anything."""
     gold = (but(NEVER_KNEW, relearn_area_all=0.1), but(NEVER_KNEW, relearn_area_all=0.9))

@@ -44,11 +44,14 @@ class Reading:
         clue: The clue.
         kind: Kind of the attack.
         way: Part of the way from the retrained models to the base; 0 there, 1 here.
+        coarse: Whether seeds and chance alone set the band wider than half of the way to the base, so that lying inside says
+            little.
     """
 
     clue: Clue
     kind: AttackKind
     way: float
+    coarse: bool = False
 
 
 @dataclass(frozen=True)

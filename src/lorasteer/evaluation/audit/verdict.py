@@ -16,9 +16,10 @@ The rule, in this order:
    a language model, and what those of all families together do, are two readings.
 4. Conspicuous absence: the target recognised less, answered with more certainty, or told apart from unseen examples further below
    one half than by retrained models: **over-forgotten**.
-5. No reading towards the base, with two retrained models and readings of two kinds that look behind the answers: **removed to the
-   depth tested**. Among ten readings or more, chance sets one beyond its band; one alone, by less than three quarters of the way,
-   is named and does not count.
+5. No reading towards the base, with two retrained models and readings of two kinds that look behind the answers, neither these
+   nor plain recognition so coarse that chance and seeds alone reach half of the way to the base: **removed to the depth tested**.
+   Among ten readings or more, chance sets one beyond its band; one alone, by less than three quarters of the way, is named and
+   does not count.
 6. Else **not enough evidence**, with what is missing.
 
 Without a retrained model only 1 and 2 can be said, by the base alone; the rest is withheld.
@@ -169,9 +170,10 @@ def _conspicuous(stand: Stand, subject: str, readings: Sequence[Reading]) -> Ver
 def _removed(stand: Stand, subject: str, readings: Sequence[Reading]) -> Verdict:
     looked = [reading for reading in readings if reading.kind != "recognition"]
     strays = [reading for reading in looked if reading.clue.found == "towards the base"]
-    kinds = {reading.kind for reading in looked if reading.kind in DEEP}
+    kinds = {reading.kind for reading in looked if reading.kind in DEEP and not reading.coarse}
+    coarse = any(reading.coarse for reading in readings if reading.clue.measurement == RECOGNISED[0])
     by_chance = len(strays) == 1 and len(looked) >= MANY and strays[0].way < MOST
-    if len(stand.retrained) >= WANTED and len(kinds) >= WANTED and (not strays or by_chance):
+    if len(stand.retrained) >= WANTED and len(kinds) >= WANTED and not coarse and (not strays or by_chance):
         rule = (
             f"{len(looked)} readings, of {len(kinds)} kinds of attack that look behind the answers, lie where retrained models do"
         )
@@ -182,6 +184,12 @@ def _removed(stand: Stand, subject: str, readings: Sequence[Reading]) -> Verdict
         return _verdict(subject, "not enough evidence", rule, strays)
     rule = "Nothing speaks against it, but too little was there to hold it against."
     if stand.retrained and len(kinds) < WANTED:
-        differ = f"Base and retrained models differ in {len(kinds)} of the kinds of attack that look behind the answers"
+        differ = f"Base and retrained models differ clearly in {len(kinds)} of the kinds of attack that look behind the answers"
         rule = f"{differ}; two are needed."
+    if coarse:
+        n = min(reading.clue.n for reading in readings if reading.clue.measurement == RECOGNISED[0])
+        rule = (
+            f"With {n} examples of the target and the spread between retrained models, chance alone reaches more than half of "
+            "the way to the base; audit a larger target, or train more retrained models."
+        )
     return _verdict(subject, "not enough evidence", rule, looked)
