@@ -130,7 +130,7 @@ def test_few_examples_make_wide_bands() -> None:
 
 
 def test_bands_that_reach_half_of_the_way_to_the_base_show_no_removal() -> None:
-    """All never-trained recognise 0.3; of 5 examples two standard errors are 0.58, more than half of 0.7; of 400 they are 0.06."""
+    """All recognise 0.3; of 5 examples two standard errors are 0.58, more than half of 0.7; of 400 they are 0.06."""
     some = but(NEVER_KNEW, known=0.3)
     many, few = (judged(some, gold=(some, some), n=n) for n in (400, 5))
     assert (many.label, few.label) == ("removed to the depth tested", "not enough evidence")

@@ -116,7 +116,8 @@ def _read(stand: Stand, result: AttackResult, measured: Measurement) -> Reading 
         margin = max(noise, QUARTER)
     way = (value_of(measured) - centre) / gap if gap else 0.0
     low, high = max(min(values) - margin, _or(measured.low, -math.inf)), min(max(values) + margin, _or(measured.high, math.inf))
-    return Reading(clue_of(result, measured, low, high, value_of(original), gap), result.kind, way)
+    clue = clue_of(result, measured, low, high, value_of(original), gap)
+    return Reading(clue, result.kind, way, coarse=noise > HALF * abs(gap))
 
 
 def is_aside(name: str) -> bool:
