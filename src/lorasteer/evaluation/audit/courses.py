@@ -108,7 +108,7 @@ def drawn(course: Course[K], scope: str, judge: Judging) -> tuple[AuditCurve, ..
     return (
         AuditCurve(
             label=f"recovered, {scope}", x=at, y=tuple(score.recovered for score in course.scores), x_label="steps",
-            y_label=f"share of the base's {judge.word}, less losses",
+            y_label="share recovered, less losses",
         ),
         AuditCurve(
             label=f"forget {judge.word}, {scope}", x=at, y=tuple(score.forget for score in course.scores), x_label="steps",
