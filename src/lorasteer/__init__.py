@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from lorasteer.session import retrain_seeds as retrain_seeds
     from lorasteer.session.opening import open_base as open_base
     from lorasteer.session.opening import open_bench as open_bench
+    from lorasteer.session.restoration import corrupt as corrupt
+    from lorasteer.session.restoration import restorations as restorations
     from lorasteer.session.text_bench import TextBench as TextBench
     from lorasteer.tasks.base import Base as Base
     from lorasteer.tasks.base import save_base as save_base
@@ -81,6 +83,7 @@ _PLACES = {
     "session": ("Bench", "Budget", "Feedback", "Found", "Goal", "Round", "Session", "Workbench", "compare", "retrain_seeds"),
     "tasks.base": ("Base", "save_base"),
     "session.opening": ("open_base", "open_bench"),
+    "session.restoration": ("corrupt", "restorations"),
     "session.text_bench": ("TextBench",),
     "tasks.language.data": ("TextData", "TextExamples"),
     "tasks.language.inputs": ("Template",),
