@@ -147,11 +147,27 @@ def row(verdict: Verdict, name: str, known: str) -> list[str]:
 
 
 def document(known: Known, record: AuditRecord, seconds: float) -> dict[str, Any]:
-    """An audit without its curves, with everything needed to judge it."""
-    kept = record.model_dump(mode="json")
-    results = [{name: value for name, value in result.items() if name != "curves"} for result in kept.pop("results")]
+    """An audit without its curves: every number in a line of its own, and every verdict with the readings that decided it."""
     made = {"name": known.name, "method": known.method, "settings": known.settings, "intensity": known.intensity}
-    return {**made, "known": known.verdict, "seconds": seconds, "audit": {**kept, "results": results}}
+    verdicts = [
+        {
+            "subject": one.subject, "label": one.label, "rule": one.rule, "withheld": one.withheld,
+            "evidence": [
+                f"{clue.attack} {clue.measurement} {clue.value:.4g} in {clue.low:.4g} to {clue.high:.4g}: {clue.found}"
+                for clue in one.evidence
+            ],
+        }
+        for one in record.verdicts
+    ]  # fmt: skip
+    numbers = [
+        f"{result.attack}, {result.subject}: {one.name} {one.value:.4g}, n {one.n}"
+        for result in record.results
+        for one in result.measurements
+        if one.value is not None
+    ]
+    took = {f"{result.attack}, {result.subject}": result.seconds for result in record.results}
+    facts = {"suite": record.suite, "skipped": record.skipped, "base": record.base, "splits": record.splits, "seed": record.seed}
+    return {**made, **facts, "known": known.verdict, "seconds": seconds, "verdicts": verdicts, "numbers": numbers, "took": took}
 
 
 def main() -> None:
