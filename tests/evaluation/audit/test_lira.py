@@ -26,7 +26,6 @@ from lorasteer.tasks.base import Base, weights_digest
 from lorasteer.tasks.splits import Holdout, Index, Part, Splits
 from tests.support.chances import most_by_chance
 from tests.support.noise import (
-    CLASSES,
     SIDE,
     Noise,
     base_of,
@@ -248,7 +247,7 @@ def never_trained_on_them(draw: int) -> AttackResult:
     """U-LiRA on a last layer that never saw a candidate, by a method that gives such last layers, all drawn anew."""
     settings = UnlearnedLiraSettings(kind="head", shadows=8, unlearned=8, learning_rate=0.1)
     noise, features = Noise(draw), untrained(draw).eval().requires_grad_(False)
-    ground = Ground(base_of(features, noise), noise, splits_of(noise), CLASSES, seed=draw)
+    ground = Ground(base_of(features, noise), noise, splits_of(noise), seed=draw)
     elsewhere = replace(ground, seed=1000 + draw, _made={})
     anew = shadow_models(elsewhere, settings.model_copy(update={"shadows": 10}), clean=True)
 

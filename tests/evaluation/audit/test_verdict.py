@@ -129,6 +129,21 @@ def test_few_examples_make_wide_bands() -> None:
     assert judged(but(NEVER_KNEW, known=0.3), n=5).label != "not forgotten"
 
 
+def test_one_fact_alone_shows_nothing() -> None:
+    """A share of one fact is 0 or 1: both occur by chance, so what is drawn out of one fact is no reading."""
+    drawn = but(NEVER_KNEW, extracted_cloze=1.0, extracted_any=1.0)
+    found = [*results("tested", drawn), *results(BASE, KNOWS), *(one for name in GOLD for one in results(name, NEVER_KNEW))]
+    few = [
+        one.model_copy(update={"measurements": tuple(m.model_copy(update={"n": 1}) for m in one.measurements)})
+        if one.attack == "extract" else one
+        for one in found
+    ]  # fmt: skip
+    label = {
+        name: give_verdict(seen, "tested", base=BASE, retrained=GOLD).label for name, seen in (("many", found), ("few", few))
+    }
+    assert label == {"many": "suppressed", "few": "removed to the depth tested"}
+
+
 def test_bands_that_reach_half_of_the_way_to_the_base_show_no_removal() -> None:
     """All recognise 0.3; of 5 examples two standard errors are 0.58, more than half of 0.7; of 400 they are 0.06."""
     some = but(NEVER_KNEW, known=0.3)

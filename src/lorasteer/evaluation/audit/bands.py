@@ -176,12 +176,30 @@ def clue_of(
 
 
 def _chance(one: Measurement, other: Measurement) -> float:
-    """Largest difference that chance explains: two standard errors of shares or areas; nothing is known of other units."""
+    """Largest difference that chance explains: two standard errors of shares or areas; nothing is known of other units.
+
+    A share of few examples that is 0 or 1 has an error all the same: it is taken as if one more example had been right, and one
+    more wrong (Laplace's rule of succession).
+    """
     if not one.n or not other.n:
         return 0.0
     if one.unit == "auc":
         return max(AUC_BAND, 2 / math.sqrt(6 * min(one.n, other.n)))  # an area has no larger error
-    return tolerance(one, other) if one.unit == "share" else 0.0
+    if one.unit != "share":
+        return 0.0
+    return max(tolerance(one, other), 2 * math.sqrt(sum(map(_squared_error, (one, other)))))
+
+
+def _squared_error(share: Measurement) -> float:
+    """Square of a share's standard error, with one example more on either side.
+
+    Example:
+        >>> one = Measurement(name="x", value=1.0, unit="share", n=1, better="near-retrained")
+        >>> round(_squared_error(one), 4)  # 2/3 * 1/3 of one example
+        0.2222
+    """
+    right = (min(1.0, max(0.0, value_of(share))) * share.n + 1) / (share.n + 2)
+    return right * (1 - right) / share.n
 
 
 def _or(bound: float | None, otherwise: float) -> float:

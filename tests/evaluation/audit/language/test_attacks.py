@@ -52,18 +52,20 @@ def test_an_attack_gives_the_same_again_and_its_seed_decides(name: str) -> None:
     assert run_attack(name, place(seed=1), suppressed()).seed == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if "test-target" not in TEXT_ATTACKS[name]["needs"]])
 def test_an_attack_on_single_examples_gives_numbers_or_a_reason(name: str) -> None:
     """No test example belongs to the target."""
     result = run_attack(name, place(single=True), suppressed())
     assert all(found.value is not None or found.note for found in result.measurements)
-    shares = [found.value for found in result.measurements if found.unit == "share" and found.value is not None]
-    assert all(0 <= value <= 1 for value in shares)
+    shares = [found for found in result.measurements if found.unit == "share" and found.value is not None]
+    assert all((found.low or 0.0) <= (found.value or 0.0) <= 1 for found in shares)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cost_is_estimated_before_anything_runs(name: str) -> None:
-    assert 0 < TEXT_ATTACKS[name]["cost"](place()) < 600
+    nothing = name == "extract-supplied"  # the data brings no questions of its own
+    assert (TEXT_ATTACKS[name]["cost"](place()) == 0) == nothing
+    assert TEXT_ATTACKS[name]["cost"](place()) < 600
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name in ATTACKS])

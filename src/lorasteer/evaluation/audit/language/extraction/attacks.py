@@ -136,8 +136,12 @@ def extract_repeated(ground: TextGround, subject: Subject, settings: ExtractionS
 
 def _gain(name: str, before: Measurement, after: Measurement) -> Measurement:
     """How much more one measurement is than another; of differences no band is made."""
+    missing = next((one for one in (before, after) if one.value is None), None)
     value = None if before.value is None or after.value is None else after.value - before.value
-    return Measurement(name=name, value=value, unit="share", n=min(before.n, after.n), better="none", low=-1.0, high=1.0)
+    note = "" if missing is None else missing.note or f"{missing.name} could not be taken"
+    return Measurement(
+        name=name, value=value, unit="share", n=min(before.n, after.n), better="none", low=-1.0, high=1.0, note=note
+    )
 
 
 def extracted(ground: TextGround, subject: Subject, settings: ExtractionSettings, group: str) -> Finding:
