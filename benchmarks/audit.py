@@ -79,7 +79,7 @@ def on_images(*deep: str) -> tuple[Known, ...]:
 
 COLLAPSE = {"epochs": 5, "learning_rate": 1e-3}
 LAST = tuple(f"model.layers.1.mlp.{part}_proj" for part in ("gate", "up", "down"))
-PEOPLE = ("facts?people=60", 12)
+PEOPLE = ("facts?people=40", 4)
 """Data of the language model, and how many people it forgets."""
 SEVEN = Case(
     "audit-mnist", "Audit, MNIST, forget 7: the paper's two-convolution network", Target(classes=("7",)),
