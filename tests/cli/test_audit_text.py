@@ -36,7 +36,6 @@ def test_a_run_on_text_is_audited_reported_and_certified(run: Run, tmp_path: Pat
     record = AuditRecord.from_json(json.dumps(again.json))
     labels = {verdict.subject: verdict.label for verdict in record.verdicts}
     assert labels["npo"] in ("suppressed", "not enough evidence")  # five facts are few, and the rule says so
-    assert any(clue.found == "towards the base" for clue in record.verdicts[0].evidence)
     assert {labels[f"retrained (seed {seed})"] for seed in (1000, 1001)} <= {"removed to the depth tested", "not enough evidence"}
     assert f"{len(record.results)} of them remembered" in again.err
     assert {"recognition", "relearn-forget", "quantise", "switch-off"} <= {result.attack for result in record.results}
