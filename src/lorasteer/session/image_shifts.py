@@ -11,7 +11,7 @@ import torch
 from lorasteer.evaluation import Outputs, Predictions
 from lorasteer.records import Evaluation, Plan
 from lorasteer.session.answers import retain_sample
-from lorasteer.session.shifts import SHOWN, ClassAccuracy, Moved, Shifts, Side
+from lorasteer.session.shifts import SHOWN, ClassAccuracy, Moved, Shifts, Side, largest_moves
 from lorasteer.tasks.splits import Splits
 from lorasteer.tasks.vision.data import ImageData
 
@@ -97,9 +97,7 @@ def _largest(before: Predictions, after: Predictions) -> list[tuple[float, int]]
     """The largest shifts of the probability of the true class, with their places."""
     if not len(after) or not before.finite or not after.finite:
         return []
-    shifts = (after.of_label - before.of_label).abs()
-    most, places = shifts.topk(min(SHOWN, len(shifts)))
-    return [(shift, place) for shift, place in zip(most.tolist(), places.tolist(), strict=True) if shift > 0]
+    return largest_moves(before.of_label, after.of_label)
 
 
 def _answer(said: Predictions, place: int, names: Sequence[str]) -> tuple[str, float]:

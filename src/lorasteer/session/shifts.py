@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NamedTuple
 
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
 from lorasteer.changes import Change
 from lorasteer.records import Evaluation, Record
@@ -96,3 +98,20 @@ class Shifts(NamedTuple):
     classes: tuple[ClassAccuracy, ...] = ()
     examples: tuple[Moved, ...] = ()
     words: tuple[str, ...] = ()
+
+
+def largest_moves(before: Float[Tensor, " n"], after: Float[Tensor, " n"]) -> list[tuple[float, int]]:
+    """How far the examples that moved most have moved, with their places: at most `SHOWN`, the farthest first.
+
+    Args:
+        before: A probability of each example.
+        after: The same of another model.
+
+    Example:
+        >>> import torch
+        >>> largest_moves(torch.tensor([0.5, 0.25, 1.0]), torch.tensor([0.5, 1.0, 0.5]))  # the first has not moved
+        [(0.75, 1), (0.5, 2)]
+    """
+    moves = (after - before).abs()
+    most, places = moves.topk(min(SHOWN, len(moves)))
+    return [(move, place) for move, place in zip(most.tolist(), places.tolist(), strict=True) if move > 0]

@@ -12,7 +12,7 @@ from lorasteer.evaluation.language.answers import Answers
 from lorasteer.evaluation.language.asking import Questionnaire, Sheet, sheet_of
 from lorasteer.evaluation.language.outputs import TextOutputs
 from lorasteer.records import Evaluation, Measurement, Plan
-from lorasteer.session.shifts import SHOWN, Moved, Shifts, Side
+from lorasteer.session.shifts import SHOWN, Moved, Shifts, Side, largest_moves
 
 HAIR = 0.01
 """Probability that a band's end may be missed by without a word."""
@@ -75,9 +75,7 @@ def _largest(before: TextOutputs, after: TextOutputs, *, target: bool) -> list[_
         was, now = before.parts()[name], after.parts()[name]
         if belongs is not target or not len(now) or not was.finite or not now.finite:
             continue
-        shifts = (now.probability - was.probability).abs()
-        most, places = shifts.topk(min(SHOWN, len(shifts)))
-        found += [_Shift(size, name, place) for size, place in zip(most.tolist(), places.tolist(), strict=True) if size > 0]
+        found += [_Shift(size, name, place) for size, place in largest_moves(was.probability, now.probability)]
     return sorted(found, key=lambda shift: -shift.size)[:SHOWN]
 
 
