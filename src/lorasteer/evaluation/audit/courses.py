@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from lorasteer.evaluation.audit.recovery import Judging, Known, share
+from lorasteer.evaluation.audit.registry import Finding
 from lorasteer.records import Measurement
 from lorasteer.records.audit import AuditCurve
 
 K = TypeVar("K", bound=Known)
+S = TypeVar("S", bound=str)
 
 
 class Course(NamedTuple, Generic[K]):
@@ -115,3 +117,22 @@ def drawn(course: Course[K], scope: str, judge: Judging) -> tuple[AuditCurve, ..
             y_label=judge.word,
         ),
     )  # fmt: skip
+
+
+def by_scope(
+    scopes: Sequence[S], course_of: Callable[[S], Course[K]], measure: Callable[[Course[K], S], Sequence[Measurement]],
+    judge: Judging, note: str,
+) -> Finding:  # fmt: skip
+    """What one relearning after another found, each of other weights.
+
+    Args:
+        scopes: What learns in each.
+        course_of: Carries one out.
+        measure: Reads its numbers from it.
+        judge: Who judged.
+        note: What was taught, and what was asked.
+    """
+    courses = [(scope, course_of(scope)) for scope in scopes]
+    measurements = tuple(one for scope, course in courses for one in measure(course, scope))
+    curves = tuple(curve for scope, course in courses for curve in drawn(course, scope, judge))
+    return Finding(measurements, curves, judge.size, (note,))

@@ -26,12 +26,11 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from pydantic import Field
 from torch import nn
 
-from lorasteer.evaluation.audit.courses import Course, checkpoints, drawn, followed, measured
+from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Score, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
 from lorasteer.records import Measurement, Settings
-from lorasteer.records.audit import AuditCurve
 from lorasteer.tasks.modules import classifier_head
 from lorasteer.tasks.prefix import Cut, Replay, Rows, find_cut, record, replay
 from lorasteer.tasks.splits import Index
@@ -130,14 +129,14 @@ def _relearned(
     if not len(chosen) or not judge.size:
         why = f"no examples to learn from ({what})" if not len(chosen) else "no example of the target is left to judge by"
         return Finding(tuple(share(f"relearned_{scope}", None, 0, note=why) for scope in scopes))
-    measurements: list[Measurement] = []
-    curves: list[AuditCurve] = []
-    for scope in scopes:
-        course = relearn(ground, subject, judge, chosen, scope=scope, settings=settings)
-        measurements += _measured(course, scope, judge, settings)
-        curves += drawn(course, scope, judge)
     note = f"Taught {len(chosen)} examples, {what}; judged on {judge.size} others of the target and {len(judge.retain)} retained."
-    return Finding(tuple(measurements), tuple(curves), judge.size, (note,))
+    return by_scope(
+        scopes,
+        lambda scope: relearn(ground, subject, judge, chosen, scope=scope, settings=settings),
+        lambda course, scope: _measured(course, scope, judge, settings),
+        judge,
+        note,
+    )
 
 
 def relearn(

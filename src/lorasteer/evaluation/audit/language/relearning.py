@@ -24,14 +24,13 @@ from torch import Tensor, nn
 
 from lorasteer.core.tokens import token_statistics
 from lorasteer.errors import DataError
-from lorasteer.evaluation.audit.courses import Course, checkpoints, drawn, followed, measured
+from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured
 from lorasteer.evaluation.audit.language.ground import TextGround
 from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge, TextScore, asked_of
 from lorasteer.evaluation.audit.recovery import share
 from lorasteer.evaluation.audit.registry import TEXT_ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Subject
-from lorasteer.records import Measurement, Settings
-from lorasteer.records.audit import AuditCurve
+from lorasteer.records import Settings
 from lorasteer.tasks.language.inputs import Tokens
 from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.splits import Index
@@ -183,15 +182,14 @@ def _relearned_examples(ground: TextGround, subject: Subject, settings: TextRele
 def _relearned(
     ground: TextGround, subject: Subject, settings: TextRelearnSettings, taught: Tokens, judge: TextJudge, what: str
 ) -> Finding:
-    measurements: list[Measurement] = []
-    curves: list[AuditCurve] = []
-    for scope in SCOPES:
-        course = relearn(ground, subject, judge, taught, scope=scope, settings=settings)
-        measurements += measured(course, scope, judge, settings.share)
-        curves += drawn(course, scope, judge)
     asked = f"{judge.size} other answers of the target and {len(judge.retain)} retained"
-    note = f"Taught {len(taught)} texts, {what}; judged on {asked}."
-    return Finding(tuple(measurements), tuple(curves), judge.size, (note,))
+    return by_scope(
+        SCOPES,
+        lambda scope: relearn(ground, subject, judge, taught, scope=scope, settings=settings),
+        lambda course, scope: measured(course, scope, judge, settings.share),
+        judge,
+        f"Taught {len(taught)} texts, {what}; judged on {asked}.",
+    )
 
 
 def relearn(
