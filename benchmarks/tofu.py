@@ -39,7 +39,11 @@ from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Index
 
 MODEL = "llama-5m"
+SOURCE = f"tofu:{DATA / 'tofu'}?general=yes"
+"""The general questions too, so that utility, which asks them, has something to lose."""
 SPLITS = tuple(os.environ.get("LORASTEER_BENCH_SPLITS", "forget10,forget05,forget01").split(","))
+RECIPE = RECIPE_5M.model_copy(update={"epochs": 16})
+"""Of the base and the retrained models alike; half the usual epochs, so that three models can be trained on two cores."""
 SEEDS = (0, 1, 2)
 RETRAINED = (1000, 1001)
 DEVICE = os.environ.get("LORASTEER_BENCH_DEVICE", "cpu")
@@ -70,10 +74,10 @@ FIGURES = ("forget", "truth", "truth_share", "quality", "utility", "retain", "ex
 
 def trained_base(data: TextData) -> Base:
     """The base; trained once and kept."""
-    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE_5M.digest[:8]}"
+    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE.digest[:8]}"
     if not (folder / "base.json").is_file():
         checkpoint = folder / "checkpoint.safetensors"
-        base = train_language_model(data, RECIPE_5M, model=MODEL, observers=[told("base")], checkpoint=checkpoint, device=DEVICE)
+        base = train_language_model(data, RECIPE, model=MODEL, observers=[told("base")], checkpoint=checkpoint, device=DEVICE)
         base.model.to("cpu")
         save_base(base, folder)
         checkpoint.unlink(missing_ok=True)
@@ -88,11 +92,11 @@ def retrained_models(data: TextData, bench: TextBench, split: str) -> list[Base]
 def retrained_model(data: TextData, bench: TextBench, split: str, seed: int) -> Base:
     """A model that never read the forget set; trained once and kept."""
     splits = bench.translate(asked(split)).splits
-    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE_5M.digest[:8]}-{splits.digest[:8]}-{seed}"
+    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE.digest[:8]}-{splits.digest[:8]}-{seed}"
     if not (folder / "base.json").is_file():
         checkpoint = folder / "checkpoint.safetensors"
         base = train_language_model(
-            data, RECIPE_5M, model=MODEL, seed=seed, without=splits, observers=[told(f"{split}, seed {seed}")],
+            data, RECIPE, model=MODEL, seed=seed, without=splits, observers=[told(f"{split}, seed {seed}")],
             checkpoint=checkpoint, device=DEVICE,
         )  # fmt: skip
         base.model.to("cpu")
@@ -169,14 +173,14 @@ def nearest(bench: TextBench, forget: Index, change: Change, ends: dict[str, tup
 
 def folder_of(data: TextData) -> Path:
     """Where the runs of this data and these settings are kept."""
-    facts = json.dumps([OBJECTIVES, SHARED, RECIPE_5M.digest], sort_keys=True, default=list)
+    facts = json.dumps([OBJECTIVES, SHARED, RECIPE.digest], sort_keys=True, default=list)
     return CACHE / "tofu" / hashlib.sha256(f"{data.digest} {facts}".encode()).hexdigest()[:12]
 
 
 def worker(number: int, of: int) -> None:
     """Carry out every `of`-th run, beginning with `number`."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    data = load_text(f"tofu:{DATA / 'tofu'}")
+    data = load_text(SOURCE)
     bench = TextBench(trained_base(data), data, cache=CACHE, suite="full")
     folder, todo = folder_of(data), [(split, seed, label) for split in SPLITS for seed in SEEDS for label in OBJECTIVES]
     kept: dict[str, list[Base]] = {}
@@ -215,7 +219,7 @@ def accelerator() -> str:
 
 def main() -> None:
     """All runs, then the table."""
-    data = load_text(f"tofu:{DATA / 'tofu'}")
+    data = load_text(SOURCE)
     known = references(data)
     folder_of(data).mkdir(parents=True, exist_ok=True)
     (folder_of(data) / "references.txt").write_text(json.dumps(known))
@@ -287,7 +291,7 @@ def _kept(runs: Sequence[dict[str, Any]], reference: dict[str, Any]) -> str:
 
 def prepare(split: str, seed: int) -> None:
     """Train one retrained model, for a machine that trains several at once."""
-    data = load_text(f"tofu:{DATA / 'tofu'}")
+    data = load_text(SOURCE)
     bench = TextBench(trained_base(data), data)
     retrained_model(data, bench, split, seed)
 

@@ -11,8 +11,9 @@ import torch
 
 from lorasteer.changes import weight_change
 from lorasteer.errors import Interrupted, PlanError
-from lorasteer.evaluation.audit import ATTACKS
-from lorasteer.records import AuditRecord, Request
+from lorasteer.evaluation.audit import ATTACKS, Ground, Subject, registry, run_attack
+from lorasteer.evaluation.audit.registry import Finding
+from lorasteer.records import AuditRecord, Request, Settings
 from lorasteer.session import Round, Workbench
 from lorasteer.session import audit as auditing
 from lorasteer.session.audit import Audit, Step
@@ -79,11 +80,37 @@ def test_nothing_is_remembered_of_other_circumstances(folder: Path, record: Audi
         "other data": replace(usual, ground=elsewhere),
         "seed": ready(folder, seed=1),
         "one retrained model": ready(folder, count=1),
-        "another change": ready(folder, done=forgotten("logit-mask")),
     }
     for what, other in others.items():
         keys = [other.key(name, subject) for name, subject in other.units()]
         assert not any((folder / "audits" / f"{key}.json").is_file() for key in keys), what
+
+
+def test_another_change_finds_what_holds_for_every_change(folder: Path, record: AuditRecord) -> None:
+    """Relearning the base anew is due where other modules learn; what does not look at them is known already."""
+    mine, other = ready(folder), ready(folder, done=forgotten("gradient-ascent"))
+    assert other.ground.touched != mine.ground.touched
+    local = {name: ATTACKS[name]["local"](ATTACKS[name]["settings"]()) for name, _ in other.units()}
+    assert {*local.values()} == {True, False}
+    tested = other.members[0].subject
+    for name, subject in other.units():
+        assert (other.remembered(name, subject) is None) == (subject is tested or local[name]), name
+
+
+def test_an_attack_that_is_not_local_is_shown_no_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, audit, seen = registry._table("attack", "lorasteer.none"), ready(None, count=0), dict[str, tuple[str, ...]]()
+    monkeypatch.setitem(registry.TABLES, "vision", table)
+    for name, local in (("near", True), ("far", False)):
+
+        @table.add(name, kind="noise", cost=lambda ground: 0.0, local=lambda settings, local=local: local)
+        def look(ground: Ground, subject: Subject, settings: Settings, name: str = name) -> Finding:
+            """Note what is shown."""
+            seen[name] = ground.touched
+            return Finding(())
+
+        run_attack(name, audit.ground, audit.members[0].subject)
+    assert seen == {"near": audit.ground.touched, "far": ()}
+    assert audit.ground.touched
 
 
 def test_a_changed_program_finds_no_old_number(folder: Path, record: AuditRecord, monkeypatch: pytest.MonkeyPatch) -> None:

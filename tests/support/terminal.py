@@ -30,9 +30,11 @@ class Terminal:
         )
         os.close(program)
         self.written = ""
+        self.looked = 0
 
     def type(self, keys: str) -> None:
         """Type keys."""
+        self.looked = len(self.written)
         os.write(self.end, keys.encode())
 
     def wait(self, until: Callable[[], bool]) -> None:
@@ -43,9 +45,9 @@ class Terminal:
             assert self._read() or until(), self.written[-3000:]
 
     def sees(self, text: str) -> None:
-        """Wait until a text stands in what was written since this was called."""
-        start = len(self.written)
-        self.wait(lambda: text in self.written[start:])
+        """Wait until a text stands in what was written since the last key, after what was seen since then."""
+        self.wait(lambda: text in self.written[self.looked :])
+        self.looked = self.written.index(text, self.looked) + len(text)
 
     def ends(self) -> int:
         """Wait for the program to end; gives its exit status."""

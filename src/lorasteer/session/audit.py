@@ -216,7 +216,8 @@ class Audit:
         facts = {
             "attack": name, "settings": settings.model_dump(mode="json"), "seed": ground.seed, "subject": subject.digest,
             "strength": subject.change.record.strength if subject.change else None, "base": ground.base.digest,
-            "inputs": ground.inputs.digest, "splits": ground.splits.digest, "touched": ground.touched,
+            "inputs": ground.inputs.digest, "splits": ground.splits.digest,
+            "touched": ground.touched if entry["local"](settings) else (),
             "retrained": [other.digest for other in ground.retrained], "controls": [other.digest for other in ground.controls],
             "weights": None if ground.weights is None else ground.weights.tolist(), "source": source(own),
             "threads": torch.get_num_threads(), "versions": versions(),

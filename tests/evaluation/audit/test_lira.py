@@ -15,10 +15,10 @@ from lorasteer.core.membership import likelihood_ratio
 from lorasteer.core.statistics import label_log_odds
 from lorasteer.errors import PlanError
 from lorasteer.evaluation.audit import heads, run_attack
-from lorasteer.evaluation.audit.lira import LiraSettings, UnlearnedLiraSettings
+from lorasteer.evaluation.audit.lira import LiraSettings, UnlearnedLiraSettings, unlearnings
 from lorasteer.evaluation.audit.pool import Pool
 from lorasteer.evaluation.audit.rmia import RelativeSettings
-from lorasteer.evaluation.audit.shadows import Shadows, ShadowSettings, pool_of, shadow_models
+from lorasteer.evaluation.audit.shadows import Shadows, ShadowSettings, forward_cost, pool_of, shadow_models
 from lorasteer.evaluation.audit.subject import Ground
 from lorasteer.records.audit import AttackResult
 from lorasteer.tasks.activations import Inputs
@@ -101,6 +101,16 @@ def test_lira_worked_by_hand() -> None:
     assert found.value("lira_memorised") == pytest.approx(math.sqrt(2))
     assert found["lira_auc"].note.startswith("4 forget examples against 4 never seen ones of the same classes; 95 % interval")
     assert "4 shadow models (full: trained from new)" in found.notes[0]
+
+
+def test_how_many_shadow_models_unlearn_follows_from_the_cost() -> None:
+    """A run is taken to cost five passes of the pool; between 8 and 16 runs are bought, an even number."""
+    ground = noise_ground()
+    run = len(pool_of(ground, ShadowSettings())) * forward_cost(ground) * 5
+    bought = {runs: UnlearnedLiraSettings(patience=(runs + 0.5) * run, shadows=64) for runs in (1, 11, 12, 99)}
+    assert {runs: unlearnings(ground, settings) for runs, settings in bought.items()} == {1: 8, 11: 10, 12: 12, 99: 16}
+    assert unlearnings(ground, UnlearnedLiraSettings(unlearned=4)) == 4
+    assert unlearnings(ground, UnlearnedLiraSettings(unlearned=20, shadows=6)) == 6
 
 
 @proves("hand", "u-lira")

@@ -89,6 +89,13 @@ class Seen:
             await asyncio.sleep(0.02)
         raise AssertionError(f"it never came to pass: {what or 'see the test'}")
 
+    async def presses(self, marker: str) -> None:
+        """Wait for the button with a marker and press it."""
+        with self.user:
+            layout = self.user.current_layout
+        await self.until(lambda: any(marker in one._markers for one in layout.descendants()), marker)
+        self.press(marker)
+
     async def sees(self, words: str) -> None:
         """Wait until words stand on the page."""
         await self.until(lambda: words in self.text, words)

@@ -9,11 +9,16 @@ import numpy as np
 
 from lorasteer.evaluation.audit.recovery import Judging, Known, share
 from lorasteer.evaluation.audit.registry import Finding
-from lorasteer.records import Measurement
+from lorasteer.records import Measurement, Settings
 from lorasteer.records.audit import AuditCurve
 
 K = TypeVar("K", bound=Known)
 S = TypeVar("S", bound=str)
+
+
+def touching(settings: Settings) -> bool:
+    """That relearning always looks at the modules which the audited change alters."""
+    return True
 
 
 class Course(NamedTuple, Generic[K]):

@@ -26,13 +26,23 @@ from lorasteer.errors import TrainingDiverged, UserError
 from lorasteer.evaluation.audit.intervals import Scores, curves, measured, rated, refused
 from lorasteer.evaluation.audit.pool import Pool
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.shadows import Shadows, ShadowSettings, kind_of, pool_of, seconds_for, shadow_models
+from lorasteer.evaluation.audit.shadows import (
+    Shadows,
+    ShadowSettings,
+    behind,
+    forward_cost,
+    kind_of,
+    pool_of,
+    seconds_for,
+    shadow_models,
+)
 from lorasteer.evaluation.audit.subject import Ground, Subject, answers
 from lorasteer.records import Measurement
 from lorasteer.tasks.base import Base
 from lorasteer.tasks.splits import Holdout, Splits
 
 _RUN = 5  # a run of a method costs about as many forward passes of all examples
+_FEWEST, _MOST = 8, 16  # shadow models that unlearn, where their number is left to their cost
 _TWO_SIDES = 4  # candidates of a side below which no interval makes sense
 
 
@@ -46,8 +56,11 @@ class LiraSettings(ShadowSettings):
 class UnlearnedLiraSettings(ShadowSettings):
     """Settings of U-LiRA."""
 
-    unlearned: Annotated[int, Field(ge=4, multiple_of=2)] = 16
-    """How many of the shadow models unlearn, each at the cost of a run of the method, and how many never see a candidate."""
+    unlearned: Annotated[int, Field(ge=4, multiple_of=2)] | None = None
+    """How many of the shadow models unlearn, each at the cost of a run of the method, and how many never see a candidate; None
+    takes 16, or as many as keep within `patience`, but no fewer than 8."""
+    patience: Annotated[float, Field(ge=0)] = 2400.0
+    """Longest time that None spends on unlearning, in seconds of an ordinary core."""
 
 
 def training_cost(ground: Ground) -> float:
@@ -58,10 +71,19 @@ def training_cost(ground: Ground) -> float:
 
 def _unlearning_cost(ground: Ground) -> float:
     settings = UnlearnedLiraSettings()
-    return settings.unlearned * len(pool_of(ground, settings)) * ground.forward_seconds * _RUN
+    return unlearnings(ground, settings) * len(pool_of(ground, settings)) * ground.forward_seconds * _RUN
 
 
-@ATTACKS.add("lira", kind="membership", cost=training_cost, shared="shadow models", settings=LiraSettings, order=50)
+def unlearnings(ground: Ground, settings: UnlearnedLiraSettings) -> int:
+    """How many shadow models unlearn: an even number, the same on every machine, however busy it is."""
+    if settings.unlearned is not None:
+        return min(settings.unlearned, settings.shadows)
+    each = len(pool_of(ground, settings)) * forward_cost(ground) * _RUN
+    affordable = 2 * int(settings.patience / each / 2)
+    return min(max(affordable, _FEWEST), _MOST, settings.shadows)
+
+
+@ATTACKS.add("lira", kind="membership", local=behind, cost=training_cost, shared="shadow models", settings=LiraSettings, order=50)
 def lira(ground: Ground, subject: Subject, settings: LiraSettings) -> Finding:
     """Likelihood ratio of a forget example's confidence, from shadow models with and without it."""
     problem = too_few(pool_of(ground, settings))
@@ -125,13 +147,15 @@ def memorisation(confidence: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
     return mean_in - mean_out, spread
 
 
-@ATTACKS.add("u-lira", kind="membership", cost=_unlearning_cost, redoes=True, settings=UnlearnedLiraSettings, order=51)
+@ATTACKS.add(
+    "u-lira", kind="membership", local=behind, cost=_unlearning_cost, redoes=True, settings=UnlearnedLiraSettings, order=51
+)
 def unlearned_lira(ground: Ground, subject: Subject, settings: UnlearnedLiraSettings) -> Finding:
     """Likelihood ratio between having unlearned an example by this method and never having seen it."""
     problem = too_few(pool_of(ground, settings)) or ("" if subject.again else "how this model was made cannot be done again")
     if problem:
         return Finding(refused("ulira", problem))
-    shadows, count = shadow_models(ground, settings), min(settings.unlearned, settings.shadows)
+    shadows, count = shadow_models(ground, settings), unlearnings(ground, settings)
     alone = int((~shadows.inside[:count].any(0)).sum())
     if alone:
         why = f"{alone} examples are in none of the {count} shadow models that unlearn; set `unlearned` higher"

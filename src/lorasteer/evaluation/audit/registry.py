@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lorasteer.errors import PlanError
@@ -44,6 +45,11 @@ def _import_all(*packages: str) -> None:
             importlib.import_module(f"{package}.{module.name}")
 
 
+def _nowhere(settings: Settings) -> bool:
+    """An attack that treats all changes alike, so that what it finds on the base holds for every one."""
+    return False
+
+
 def _table(kind: str, group: str, *packages: str) -> Registry[Attack]:
     return Registry(
         kind,
@@ -55,6 +61,7 @@ def _table(kind: str, group: str, *packages: str) -> Registry[Attack]:
             "order": 999,  # place in reports: small numbers first, then by name
             "redoes": False,  # whether it costs anything only for a model that can be made again
             "reconstruction": False,  # whether it is built after an abstract alone, the paper being out of reach
+            "local": _nowhere,  # whether its settings make it look at the modules that the audited change alters
             "shared": "",  # what its cost is of, where all models share it; attacks that name the same thing share it too
         },
         entry_point_group=group,
@@ -64,6 +71,9 @@ def _table(kind: str, group: str, *packages: str) -> Registry[Attack]:
 
 ATTACKS = _table("attack", "lorasteer.attacks", "lorasteer.evaluation.audit", "lorasteer.evaluation.attacks")
 """Attacks on classifiers by name (`relearn-forget`). Measurements carry names of their own with underscores.
+
+The fact `local` is a function (settings) -> whether the attack looks at the modules that the audited change alters. One that does
+not is shown none, and what it found on the base and the retrained models is remembered for every change.
 
 The fact `kind` is what the attack tries: `relearning`, `probe`, `depth`, `likeness`, `membership`, `quantisation`, `switch`,
 `noise`, `lift`, `extraction` or `worst-case`. `cost` is a function (ground) -> seconds, estimated from a timed forward pass
@@ -136,6 +146,8 @@ def run_attack(name: str, ground: CommonGround, subject: Subject, settings: Sett
     if lacking:
         raise PlanError(f"attack {name!r} on {subject.name!r} needs {lacking}, and there is none. Leave it out, or add one.")
     settings = entry["settings"]() if settings is None else settings
+    if not entry["local"](settings):
+        ground = replace(ground, touched=())
     started = time.perf_counter()
     found = entry.factory(ground, subject, settings)
     return AttackResult(

@@ -26,7 +26,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from pydantic import Field
 from torch import nn
 
-from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured
+from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured, touching
 from lorasteer.evaluation.audit.recovery import JUDGED, Judge, Score, share
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
 from lorasteer.evaluation.audit.subject import Examples, Ground, Subject
@@ -66,7 +66,7 @@ def _cost(ground: Ground) -> float:
 
 @ATTACKS.add(
     "relearn-forget",
-    kind="relearning", cost=_cost, settings=RelearnSettings, suite=frozenset({"quick", "full"}), order=10,
+    kind="relearning", cost=_cost, local=touching, settings=RelearnSettings, suite=frozenset({"quick", "full"}), order=10,
 )  # fmt: skip
 def relearn_forget(ground: Ground, subject: Subject, settings: RelearnSettings) -> Finding:
     """Learn a few examples of the target again, mixed with as many retained ones."""
@@ -76,7 +76,7 @@ def relearn_forget(ground: Ground, subject: Subject, settings: RelearnSettings) 
     return _relearned(ground, subject, settings, chosen, ("touched", "all", "reset"), f"{len(mine)} of them of the target")
 
 
-@ATTACKS.add("relearn-related", kind="relearning", cost=_cost, settings=RelearnSettings, order=11)
+@ATTACKS.add("relearn-related", kind="relearning", cost=_cost, local=touching, settings=RelearnSettings, order=11)
 def relearn_related(ground: Ground, subject: Subject, settings: RelearnSettings) -> Finding:
     """Learn retained examples that resemble the target; not one of the target itself."""
     near = related(ground)
@@ -85,7 +85,7 @@ def relearn_related(ground: Ground, subject: Subject, settings: RelearnSettings)
     return _relearned(ground, subject, settings, chosen, ("touched", "all"), f"retained, of classes {', '.join(map(str, near))}")
 
 
-@ATTACKS.add("relearn-unrelated", kind="relearning", cost=_cost, settings=RelearnSettings, order=12)
+@ATTACKS.add("relearn-unrelated", kind="relearning", cost=_cost, local=touching, settings=RelearnSettings, order=12)
 def relearn_unrelated(ground: Ground, subject: Subject, settings: RelearnSettings) -> Finding:
     """Learn retained examples that do not resemble the target."""
     far = ~np.isin(_retained_labels(ground), related(ground))

@@ -17,7 +17,7 @@ from lorasteer.core.membership import reference_log_probability, relative_score
 from lorasteer.evaluation.audit.intervals import curves, measured, refused
 from lorasteer.evaluation.audit.lira import parted, too_few, training_cost
 from lorasteer.evaluation.audit.registry import ATTACKS, Finding
-from lorasteer.evaluation.audit.shadows import ShadowSettings, pool_of, shadow_models
+from lorasteer.evaluation.audit.shadows import ShadowSettings, behind, pool_of, shadow_models
 from lorasteer.evaluation.audit.subject import Ground, Subject
 
 
@@ -30,7 +30,9 @@ class RelativeSettings(ShadowSettings):
     """The number a of the offline form, which uses only shadow models that never saw the example; None uses both sides."""
 
 
-@ATTACKS.add("rmia", kind="membership", cost=training_cost, shared="shadow models", settings=RelativeSettings, order=52)
+@ATTACKS.add(
+    "rmia", kind="membership", local=behind, cost=training_cost, shared="shadow models", settings=RelativeSettings, order=52
+)
 def rmia(ground: Ground, subject: Subject, settings: RelativeSettings) -> Finding:
     """Likelihood of a forget example relative to an average model and to examples never trained on."""
     problem = too_few(pool_of(ground, settings))

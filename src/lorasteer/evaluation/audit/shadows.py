@@ -79,6 +79,11 @@ class ShadowSettings(Settings):
         return ShadowSettings(**{name: getattr(self, name) for name in ShadowSettings.model_fields})
 
 
+def behind(settings: ShadowSettings) -> bool:
+    """Whether shadow models depend on the modules that the audited change alters."""
+    return settings.kind == "part"
+
+
 @dataclass(frozen=True)
 class Shadows:
     """Trained shadow models, and what they say about the candidates.
@@ -159,9 +164,18 @@ def _affordable(ground: Ground, settings: ShadowSettings) -> Kind:
     if ground.base.record.fit is None or not is_new_by_itself(ground.base.model):
         return "head"
     passes = settings.shadows * len(pool_of(ground, settings)) * (recipe_of(ground, settings).epochs * _BACKWARD / 2 + 1)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        ground.base.model(ground.batch("train", np.zeros(1, np.int64)))
-    return "full" if passes * counter.get_total_flops() / 2 <= settings.seconds * MULTIPLY_ADDS else "head"
+    return "full" if passes * forward_cost(ground) <= settings.seconds else "head"
+
+
+def forward_cost(ground: Ground) -> float:
+    """Seconds that an ordinary core is taken to need for one example's way through the base: the same on every machine."""
+
+    def counted() -> float:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            ground.base.model(ground.batch("train", np.zeros(1, np.int64)))
+        return float(counter.get_total_flops() / 2 / MULTIPLY_ADDS)
+
+    return ground.remember(("forward cost",), counted)
 
 
 def seconds_for(ground: Ground, settings: ShadowSettings, kind: Kind) -> float:

@@ -229,6 +229,15 @@ def test_a_part_of_tofu_keeps_its_ids(tmp_path: Path) -> None:
         load_text(f"tofu:{tmp_path}?part=retain95")
 
 
+def test_tofus_general_questions_are_learned_too_where_asked(tmp_path: Path) -> None:
+    data = load_text(f"tofu:{tofu_folder(tmp_path)}?general=yes")
+    assert (len(data.train), data.train.ids[-1], data.train.prompts[-1]) == (41, "general/00000", "Where?")
+    facts = {name: column[-1] for name, column in data.train.attributes.items()}
+    assert facts == {"author": "general", "name": "", "forget10": "no"}
+    assert data.sheets["world_facts"].answers == ("Here",)
+    assert len(data.test) == 25
+
+
 def test_files_of_two_versions_are_refused(tmp_path: Path) -> None:
     lines(tofu_folder(tmp_path) / "retain90.json.gz", [{"question": "New?", "answer": "Yes."}])
     with refuses(DataError, "retain90", "'New?'", "one version"):

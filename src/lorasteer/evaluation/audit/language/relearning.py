@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from lorasteer.core.tokens import token_statistics
 from lorasteer.errors import DataError
-from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured
+from lorasteer.evaluation.audit.courses import Course, by_scope, checkpoints, followed, measured, touching
 from lorasteer.evaluation.audit.language.ground import TextGround
 from lorasteer.evaluation.audit.language.recovery import JUDGED, TextJudge, TextScore, asked_of
 from lorasteer.evaluation.audit.recovery import share
@@ -83,7 +83,8 @@ def _cost(ground: TextGround) -> float:
 
 
 @TEXT_ATTACKS.add(
-    "relearn-forget", kind="relearning", cost=_cost, settings=TextRelearnSettings, suite=frozenset({"quick", "full"}), order=10
+    "relearn-forget",
+    kind="relearning", cost=_cost, local=touching, settings=TextRelearnSettings, suite=frozenset({"quick", "full"}), order=10,
 )  # fmt: skip
 def relearn_forget(ground: TextGround, subject: Subject, settings: TextRelearnSettings) -> Finding:
     """Learn a part of the target again, mixed with as many retained examples; half of both at least is left to ask for."""
@@ -94,14 +95,14 @@ def relearn_forget(ground: TextGround, subject: Subject, settings: TextRelearnSe
     return _relearned_examples(ground, subject, settings, chosen, f"{len(mine)} of them of the target")
 
 
-@TEXT_ATTACKS.add("relearn-related", kind="relearning", cost=_cost, settings=TextRelearnSettings, order=11)
+@TEXT_ATTACKS.add("relearn-related", kind="relearning", cost=_cost, local=touching, settings=TextRelearnSettings, order=11)
 def relearn_related(ground: TextGround, subject: Subject, settings: TextRelearnSettings) -> Finding:
     """Learn retained examples that are worded like the target; not one of the target itself."""
     chosen = related(ground, min(2 * settings.examples, _spared(ground)))
     return _relearned_examples(ground, subject, settings, chosen, "retained, worded like the target")
 
 
-@TEXT_ATTACKS.add("relearn-unrelated", kind="relearning", cost=_cost, settings=TextRelearnSettings, order=12)
+@TEXT_ATTACKS.add("relearn-unrelated", kind="relearning", cost=_cost, local=touching, settings=TextRelearnSettings, order=12)
 def relearn_unrelated(ground: TextGround, subject: Subject, settings: TextRelearnSettings) -> Finding:
     """Learn invented words: what any training at all brings back."""
     texts = babble(ground, 2 * settings.examples)

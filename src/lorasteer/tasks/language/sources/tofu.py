@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from lorasteer.errors import DataError
-from lorasteer.tasks.language.data import DEFAULT_REFUSALS, TextData, TextExamples
+from lorasteer.tasks.language.data import DEFAULT_REFUSALS, TextData
 from lorasteer.tasks.language.sources.assemble import Row, examples_of, in_other_words, numbered_ids, read_rows, read_text
 from lorasteer.tasks.language.sources.catalog import TEXT_SOURCES
 
@@ -28,7 +28,7 @@ def _is_tofu(path: Path) -> bool:
 @TEXT_SOURCES.add(
     "tofu", example="tofu:path/to/TOFU", reads="the folder of TOFU's JSON files, plain or gzipped", recognises=_is_tofu
 )
-def tofu(location: str, *, part: Part = "full") -> TextData:
+def tofu(location: str, *, part: Part = "full", general: bool = False) -> TextData:
     """Questions about invented authors; attributes author, name, and forget01, forget05, forget10 (yes or no).
 
     The test part asks a part of the questions in other words; the sheets `real_authors` and `world_facts` ask what a pretrained
@@ -37,6 +37,8 @@ def tofu(location: str, *, part: Part = "full") -> TextData:
     Args:
         location: Folder of full.json, retain_perturbed.json, forget10_perturbed.json and, where they are there, the other files.
         part: Rows that become the training part; an example's id is its row in full.json in any case.
+        general: Whether the questions of both sheets are learned as well, as `author` "general". A model that is trained on
+            nothing else then knows what TOFU's utility asks for, as one that was pretrained would.
     """
     folder = Path(location)
     full = _rows(folder, "full")
@@ -50,14 +52,25 @@ def tofu(location: str, *, part: Part = "full") -> TextData:
         raise DataError(
             f"{part} of {folder} asks {error.args[0][0]!r}, which full does not; copy the files of one version."
         ) from None
-    rows = [{**more.get(_key(full[number]), full[number]), **facts[number]} for number in numbers]
+    rows: list[Row] = [{**more.get(_key(full[number]), full[number]), **facts[number]} for number in numbers]
     ids = [f"train/{number:05d}" for number in numbers]
     test = in_other_words(rows, ids)
+    sheets = {name: _rows(folder, f"{name}_perturbed") for name in SHEETS if _find(folder, f"{name}_perturbed")}
+    if general:
+        asked, named = _general(sheets, facts[0])
+        rows, ids = [*rows, *asked], [*ids, *named]
     return TextData(
         "tofu", examples_of(rows, ids, str(folder)), examples_of(*test, str(folder)),
-        {name: _sheet(folder, name) for name in SHEETS if _find(folder, f"{name}_perturbed")},
+        {name: examples_of(found, numbered_ids(name, len(found)), f"{name}_perturbed") for name, found in sheets.items()},
         _refusals(folder),
     )  # fmt: skip
+
+
+def _general(sheets: Mapping[str, Sequence[Row]], like: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+    """The rows of the sheets as examples to learn from, of no author and in no forget set, and their ids."""
+    facts = {column: "no" if column in FORGOTTEN else "" for column in like} | {"author": "general"}
+    rows: list[Row] = [{**row, **facts} for found in sheets.values() for row in found]
+    return rows, numbered_ids("general", len(rows))
 
 
 def _key(row: Row) -> tuple[Any, Any]:
@@ -106,11 +119,6 @@ def name_in(rows: Sequence[Row]) -> str:
         counted.update({_AROUND.sub("", found) for found in _NAME.findall(said)})
     name, count = max(counted.items(), key=lambda pair: (pair[1], len(pair[0]), pair[0]), default=("", 0))
     return name if 4 * count >= len(rows) else ""
-
-
-def _sheet(folder: Path, name: str) -> TextExamples:
-    rows = _rows(folder, f"{name}_perturbed")
-    return examples_of(rows, numbered_ids(name, len(rows)), f"{name}_perturbed")
 
 
 def _refusals(folder: Path) -> tuple[str, ...]:
