@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ MODEL = "llama-5m"
 SOURCE = f"tofu:{DATA / 'tofu'}?general=yes"
 """The general questions too, so that utility, which asks them, has something to lose."""
 SPLITS = tuple(os.environ.get("LORASTEER_BENCH_SPLITS", "forget10,forget05,forget01").split(","))
+CHOSEN = tuple(filter(None, os.environ.get("LORASTEER_BENCH_OBJECTIVES", "").split(",")))
+"""Objectives to run, by the names of `OBJECTIVES`; all where none is given."""
 RECIPE = RECIPE_5M.model_copy(update={"epochs": 16})
 """Of the base and the retrained models alike; half the usual epochs, so that three models can be trained on two cores."""
 SEEDS = (0, 1, 2)
@@ -49,7 +52,9 @@ RETRAINED = (1000, 1001)
 DEVICE = os.environ.get("LORASTEER_BENCH_DEVICE", "cpu")
 WORKERS = int(os.environ.get("LORASTEER_BENCH_WORKERS", "1"))
 STRENGTHS = tuple(round(0.5 + 0.05 * step, 2) for step in range(16))
-"""Strengths that a finished change is tried at, on its forget set."""
+"""Strengths that a finished change is tried at, on a part of its forget set."""
+LOOKED = 4
+"""Every so manieth forget example is looked at for that."""
 SHARED: dict[str, Any] = {"epochs": 16, "retain": 1200, "batch_size": 32, "anchor_weight": 5.0, "learning_rate": 1e-3}
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "IHL + FILA": ("lora-ihl", {"init": "fila"}),
@@ -160,15 +165,22 @@ def one(bench: TextBench, split: str, label: str, seed: int, retrained: Sequence
 
 
 def nearest(bench: TextBench, forget: Index, change: Change, ends: dict[str, tuple[float, float]]) -> float:
-    """The strength that brings the forget set nearest to the middle of both bands, in widths of each."""
-    sheet = sheet_of(bench.inputs, bench.data.train.taken(forget))
+    """The strength that brings a part of the forget set nearest to the middle of both bands, in widths of each.
 
-    def missed(strength: float) -> float:
-        said = answer(Network.of(change.apply(bench.base, strength=strength)), bench.inputs, {"forget": sheet})["forget"]
+    Every third strength is tried, then the neighbours of the best of them.
+    """
+    sheet = sheet_of(bench.inputs, bench.data.train.taken(forget[::LOOKED]))
+
+    @cache
+    def missed(place: int) -> float:
+        network = Network.of(change.apply(bench.base, strength=STRENGTHS[place]))
+        said = answer(network, bench.inputs, {"forget": sheet})["forget"]
         found = {"forget": said.probability.mean(), "truth": truth_ratio_forgotten(said.truth_ratio("loss")).mean()}
         return max(abs(float(found[name]) - (low + high) / 2) / (high - low) for name, (low, high) in ends.items())
 
-    return min(STRENGTHS, key=lambda strength: (missed(strength), abs(strength - 1)))
+    best = min(range(0, len(STRENGTHS), 3), key=missed)
+    around = range(max(0, best - 2), min(len(STRENGTHS), best + 3))
+    return STRENGTHS[min(around, key=lambda place: (missed(place), abs(STRENGTHS[place] - 1)))]
 
 
 def folder_of(data: TextData) -> Path:
@@ -182,7 +194,7 @@ def worker(number: int, of: int) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     data = load_text(SOURCE)
     bench = TextBench(trained_base(data), data, cache=CACHE, suite="full")
-    folder, todo = folder_of(data), [(split, seed, label) for split in SPLITS for seed in SEEDS for label in OBJECTIVES]
+    folder, todo = folder_of(data), [(split, seed, label) for split in SPLITS for seed in SEEDS for label in CHOSEN or OBJECTIVES]
     kept: dict[str, list[Base]] = {}
     for split, seed, label in todo[number::of]:
         file = folder / f"{split}-{seed}-{label}.json"
@@ -245,7 +257,7 @@ def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -
                 rows.append([split, label, seeds, *_cells(mine), _inside(mine, reference), _kept(mine, reference)])
     columns = [
         "forget set", "", "seeds", "forget probability", "truth ratio", "truth share", "forget quality", "utility", "retain",
-        "extraction", "seconds", "in both bands", "retain ≥ 95 %",
+        "extraction", "seconds", "in both bands", "utility ≥ 95 %",
     ]  # fmt: skip
     words = "; ".join(
         f"{split}: probability {known[split]['bands']['forget'][0]:.4f} to {known[split]['bands']['forget'][1]:.4f}, truth ratio "
@@ -256,8 +268,8 @@ def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -
         "Mean ± largest distance over the seeds. The bands run from the lowest to the highest end of the 95 % bootstrap "
         f"intervals of two retrained models. {words}. A training stops inside them where it gets there, and its change takes the "
         f"strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that comes nearest to the middle of both on the forget set. Truth ratio "
-        "and utility in loss space. The base was trained on these authors alone and knows nothing of TOFU's other sheets, so "
-        "utility is near 0 for all, the base included; retain stands for it. Made on "
+        "and utility in loss space. Base and retrained models learned TOFU's questions about real authors and the world, too, in "
+        f"the place of a pretraining, by one recipe of {RECIPE.epochs} epochs. Made on "
         f"{known['made']['machine']['accelerator']}, several runs at once, so seconds are upper bounds. Gradient ascent: five "
         "epochs, without anchor or stop."
     )
@@ -285,8 +297,8 @@ def _inside(runs: Sequence[dict[str, Any]], reference: dict[str, Any]) -> str:
 
 
 def _kept(runs: Sequence[dict[str, Any]], reference: dict[str, Any]) -> str:
-    least = 0.95 * reference["rows"][0]["retain"]
-    return f"{sum((run['retain'] or 0.0) >= least for run in runs)} of {len(runs)}"
+    least = 0.95 * reference["rows"][0]["utility"]
+    return f"{sum((run['utility'] or 0.0) >= least for run in runs)} of {len(runs)}"
 
 
 def prepare(split: str, seed: int) -> None:

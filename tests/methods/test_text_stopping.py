@@ -63,6 +63,8 @@ def test_the_truth_ratio_is_watched_where_it_is_asked_for() -> None:
 
     assert aim.missed(Reading(0.2, 0.8, truth=0.7)) == 0
     assert aim.missed(Reading(0.2, 0.8, truth=0.3)) == pytest.approx(math.log(2))
+    far = aim_of(tiny_plan(), settings, Reading(0.9, 0.8, truth=0.2))
+    assert far.missed(Reading(0.4, 0.8)) == pytest.approx(math.log(2) + math.log(3)), "the base's own stands for it"
 
 
 def test_a_reading_is_what_the_model_says() -> None:
@@ -88,6 +90,9 @@ def test_a_reading_is_what_the_model_says() -> None:
 
     assert read.forget == pytest.approx(torch.tensor(each).exp().mean().item(), rel=1e-4)
     assert read.truth == pytest.approx(min(ratio, 1 / ratio), rel=1e-4)
+    eyes = Eyes(source, material.network(), truths=(3,))
+    assert eyes.reading(pools, lambda text: asker.hidden([text])[0], near=read.forget).truth == read.truth
+    assert eyes.reading(pools, lambda text: asker.hidden([text])[0], near=read.forget / 2) == replace(read, truth=None)
     assert read.unseen is not None
     assert 0 < read.unseen <= 1
 

@@ -4,7 +4,8 @@ The probability of an answer is exp(mean log p of its tokens), as TOFU counts it
 model that never saw a fact still gives its answer some probability, because it knows how answers sound; one that gives it less
 shows by its silence what it was taught. So the aim is a band. Training ends at the first look that finds its upper end met; the
 finished change is then set to the strength that lies in the band (`text_dialling`). Where examples carry other wordings and wrong
-answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in other words.
+answers the truth ratio is watched as well: how likely the wrong ones are beside the right one in other words. That takes several
+answers for each example, so it is asked only once the answers to forget are near their band.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ CHECKS_PER_EPOCH = 4
 BLOCK = 32  # examples per look's forward pass
 TRUTHS = 100  # examples whose other wordings are asked, at most
 BAND = 0.1  # how near to the probability of unseen answers counts as equal, as a share of it
+NEAR = 4.0  # times the band's upper end from which on the truth ratio is looked at
 FLOOR = 0.5  # share of the base's retained probability below which the model counts as collapsed
 _TINY = 1e-6  # a probability below it counts as this
 Ask = Callable[[Text], Tensor]
@@ -81,19 +83,21 @@ class Aim:
         retain: Mean answer probability that retained examples shall keep at least.
         truth: Band of the truth ratio; None where it is not asked for.
         unseen: Mean answer probability that held-out examples shall keep at least; None where none are watched.
+        twisted: How far the base's truth ratio is from its band; stands for that of a reading without one.
     """
 
     forget: Band
     retain: float
     truth: Band | None = None
     unseen: float | None = None
+    twisted: float = 0.0
 
     def missed(self, now: Reading) -> float:
         """How far a reading is from it; 0 is there, or beyond the lower end of what is to be forgotten."""
         lost = max(0.0, self.retain - now.retain) / max(self.retain, 1e-6)
         short = 0.0 if self.unseen is None or now.unseen is None else max(0.0, self.unseen - now.unseen) / max(self.unseen, 1e-6)
         leak = 0.0 if now.membership is None else max(0.0, now.membership - 0.5 - LEAK)
-        twisted = 0.0 if self.truth is None or now.truth is None else self.truth.missed(now.truth)
+        twisted = self.twisted if self.truth is None or now.truth is None else self.truth.missed(now.truth)
         return self.forget.above(now.forget) + twisted + leak + lost + short
 
 
@@ -110,14 +114,15 @@ def aim_of(plan: Plan, settings: TextAdapterSettings, base: Reading) -> Aim:
         settings: Give the numbers.
         base: What the base shows.
     """
-    retain = (1 - settings.retain_within) * base.retain
+    retain, truth = (1 - settings.retain_within) * base.retain, _truth_band(settings)
+    twisted = 0.0 if truth is None or base.truth is None else truth.missed(base.truth)
     if plan.aim == "match-unseen":
         assert base.unseen is not None
         near = Band((1 - BAND) * base.unseen, (1 + BAND) * base.unseen)
-        return Aim(near, retain, _truth_band(settings), (1 - BAND) * base.unseen)
+        return Aim(near, retain, truth, (1 - BAND) * base.unseen, twisted)
     highest = [] if settings.stop_at is None else [settings.stop_at * base.forget]
     highest += [] if settings.forget_probability is None else [settings.forget_probability]
-    return Aim(Band(min(settings.least_probability, *highest), min(highest)), retain, _truth_band(settings))
+    return Aim(Band(min(settings.least_probability, *highest), min(highest)), retain, truth, twisted=twisted)
 
 
 def _truth_band(settings: TextAdapterSettings) -> Band | None:
@@ -140,13 +145,13 @@ class Eyes:
     network: Network
     truths: tuple[int, ...] = ()
 
-    def reading(self, pools: TextPools, ask: Ask) -> Reading:
-        """What a model shows on the pools that the stop looks at."""
+    def reading(self, pools: TextPools, ask: Ask, *, near: float = math.inf) -> Reading:
+        """What a model shows on the pools the stop looks at; no truth ratio where forget answers are likelier than `near`."""
         with torch.no_grad():
             forget, retain = self.answers(pools.judged, ask), self.answers(pools.watched, ask)
             unseen = None if pools.unseen is None else self.answers(pools.unseen, ask)
-            truth = self._truth(ask) if self.truths else None
-        shares = forget.exp().mean().item(), retain.exp().mean().item()
+            shares = forget.exp().mean().item(), retain.exp().mean().item()
+            truth = self._truth(ask) if self.truths and shares[0] <= near else None
         if unseen is None:
             return Reading(*shares, truth=truth)
         return Reading(*shares, unseen.exp().mean().item(), rank_auc(forget, unseen), truth)
@@ -198,10 +203,10 @@ class Goal:
 
     def watch(self, model: nn.Module, ask: Ask) -> Watch:
         """An observer of the training; `ask` asks the model that learns, without dropout."""
-        every = max(LEAST_STEPS, len(self.pools) // CHECKS_PER_EPOCH)
+        every, near = max(LEAST_STEPS, len(self.pools) // CHECKS_PER_EPOCH), NEAR * self.aim.forget.high
         return Watch(
-            Learned.of(model), lambda: self.eyes.reading(self.pools, ask), self.aim.missed, FLOOR * self.base.retain, every,
-            len(self.pools), patience=PATIENCE * CHECKS_PER_EPOCH,
+            Learned.of(model), lambda: self.eyes.reading(self.pools, ask, near=near), self.aim.missed, FLOOR * self.base.retain,
+            every, len(self.pools), patience=PATIENCE * CHECKS_PER_EPOCH,
         )  # fmt: skip
 
 
