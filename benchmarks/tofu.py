@@ -55,7 +55,9 @@ STRENGTHS = tuple(round(0.5 + 0.05 * step, 2) for step in range(16))
 """Strengths that a finished change is tried at, on a part of its forget set."""
 LOOKED = 4
 """Every so manieth forget example is looked at for that."""
-SHARED: dict[str, Any] = {"epochs": 16, "retain": 1200, "batch_size": 32, "anchor_weight": 5.0, "learning_rate": 1e-3}
+SHARED: dict[str, Any] = {
+    "precision": "bf16", "epochs": 16, "retain": 1200, "batch_size": 32, "anchor_weight": 5.0, "learning_rate": 1e-3,
+}  # fmt: skip
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "IHL + FILA": ("lora-ihl", {"init": "fila"}),
     "IHL": ("lora-ihl", {}),

@@ -67,7 +67,8 @@ def train_text_adapter(
     watch = goal.watch(learner.model, _quietly(learner.model, replace(asker, layer=None))) if goal is not None else None
     parameters = [parameter for parameter in learner.model.parameters() if parameter.requires_grad]
     loss = StepLoss(asker, source, objective, settings, parameters)
-    report, resume = fit_watched(learner.model, Ahead(pools, loss), loss, settings, plan, course, watch)
+    with asker.network.learning_fast(bf16=asker.low == torch.bfloat16):
+        report, resume = fit_watched(learner.model, Ahead(pools, loss), loss, settings, plan, course, watch)
     change = learner.finish(notes_of(report, watch, started, material.memory.seconds - before), resume)
     # what a person cut short, or what did not get there, stays as it was found
     settled = material.ground is None and plan.strength == 1 and change.record.training.reason == _MET

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import replace
 from functools import cache
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from lorasteer.errors import Interrupted, PlanError, StoreError, TrainingDiverged, WeightsError
 from lorasteer.tasks.base import Base, save_base
-from lorasteer.tasks.language import model
 from lorasteer.tasks.language.data import TextData
 from lorasteer.tasks.language.inputs import Template, TextInputs
 from lorasteer.tasks.language.model import (
@@ -54,18 +52,6 @@ def answer_probability(base: Base, inputs: TextInputs, index: np.ndarray) -> Ten
         said = network.logits(network.at_targets(tokens)).log_softmax(-1)
     each = said.gather(1, label[:, None])[:, 0]
     return (torch.zeros(len(tokens)).index_add(0, row, each) / torch.bincount(row)).exp()
-
-
-def test_attention_is_plain_in_bf16_only_and_only_while_it_trains() -> None:
-    made, used = make_model("llama-tiny", ("a b c",)), set[str]()
-    config = made.network.config
-    for precision in ("bf16", "fp32"):
-        inputs = TextInputs(build.data(), made.tokenizer, Template(), 128, False)
-        settings = FitSettings(epochs=1, batch_size=64, precision=precision)
-        fit_network = functools.partial(model._fit_network, made.network, TextBatches(inputs, np.arange(4), 4), settings, 0)
-        fit_network([lambda progress: used.add(f"{settings.precision} {config._attn_implementation}")], None)  # noqa: B023
-        assert config._attn_implementation == "sdpa"
-    assert used == {"bf16 eager", "fp32 sdpa"}
 
 
 def test_same_seed_same_model_and_same_tokenizer() -> None:

@@ -72,6 +72,22 @@ def test_asked_at_answers_only_less_is_computed_and_the_gradient_is_the_same(fam
     assert "forward" not in part.__dict__
 
 
+def test_attention_that_learns_fast_says_the_same_and_is_put_back(family: str) -> None:
+    network, tokens, real = Network.of(build.base(family).view()), tokens_of(family), tokens_of(family).mask.bool()
+    kinds = list[str]()
+
+    def said(bf16: bool) -> Tensor:
+        with network.learning_fast(bf16=bf16), torch.no_grad():
+            kinds.append(network.causal.config._attn_implementation)
+            return network.hidden(tokens)[real]
+
+    assert torch.allclose(said(True), said(False), rtol=1e-4, atol=1e-4)
+    assert kinds == ["eager", "sdpa"]
+    with pytest.raises(KeyError), network.learning_fast(bf16=True):
+        raise KeyError
+    assert network.causal.config._attn_implementation == "sdpa"
+
+
 def test_what_watches_the_feed_forward_part_sees_every_token(family: str) -> None:
     network, tokens, seen = Network.of(build.base(family).view()), tokens_of(family), list[int]()
     part = network.blocks[-1].get_submodule("mlp")

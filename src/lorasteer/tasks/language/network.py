@@ -82,6 +82,26 @@ class Network:
         assert isinstance(blocks, nn.ModuleList)
         return cls(model, causal, decoder, blocks, name, head)
 
+    @contextlib.contextmanager
+    def learning_fast(self, *, bf16: bool) -> Iterator[None]:
+        """While the block runs, attention goes the way that is fastest to learn through.
+
+        On a CPU in bf16 the fused one's backward pass takes longer than separate products. Measured on the 5 million parameter
+        Llama, 32 sequences of some 76 tokens, one core: 0.69 s a training step against 0.52.
+
+        Args:
+            bf16: Whether the blocks are computed in bf16.
+        """
+        causal: Any = self.causal
+        if not bf16 or self.device.type != "cpu" or getattr(causal.config, "_attn_implementation", "") != "sdpa":
+            yield
+            return
+        causal.set_attn_implementation("eager")
+        try:
+            yield
+        finally:
+            causal.set_attn_implementation("sdpa")
+
     @property
     def head_weight(self) -> Tensor:
         """Output embedding, shape [vocabulary, width]."""
