@@ -64,11 +64,17 @@ class Setup:
         base: The model.
         data: TOFU.
         epochs: Passes over the forget set.
+        where: What is to be forgotten.
+        batch: Examples to forget in a step, and retained ones beside them.
+        retain: Retained examples in all.
     """
 
     base: Base
     data: TextData
     epochs: int = EPOCHS
+    where: str = f"{SPLIT} == yes"
+    batch: int = BATCH
+    retain: int = RETAIN
 
     @classmethod
     def make(cls, epochs: int) -> Setup:
@@ -91,10 +97,11 @@ class Setup:
     def request(self, part: str) -> Request:
         """Forget the split's authors; nothing ends it early."""
         settings: dict[str, Any] = {
-            "epochs": self.epochs, "batch_size": BATCH, "retain": RETAIN, "rank": RANK, "alpha": ALPHA, "learning_rate": RATE,
-            "margin": MARGIN, "anchor_weight": ANCHOR, "layers": self.layers(part), "stop_at": None, "forget_probability": None,
+            "epochs": self.epochs, "batch_size": self.batch, "retain": self.retain, "rank": RANK, "alpha": ALPHA,
+            "learning_rate": RATE, "margin": MARGIN, "anchor_weight": ANCHOR,
+            "layers": self.layers(part), "stop_at": None, "forget_probability": None,
         }  # fmt: skip
-        return Request(target=Target(where=f"{SPLIT} == yes"), method="lora-ihl", intensity=0.5, settings=settings)
+        return Request(target=Target(where=self.where), method="lora-ihl", intensity=0.5, settings=settings)
 
 
 class Pairs(Dataset[dict[str, Row]]):
@@ -169,11 +176,11 @@ def trainer(setup: Setup, part: str, folder: str) -> PlainTrainer:
     """The plain recipe, ready to run."""
     bench = setup.bench()
     translation = bench.translate(setup.request(part))
-    forget, retain = (rows_of(bench, index) for index in (translation.splits.forget, translation.splits.retain[:RETAIN]))
+    forget, retain = (rows_of(bench, index) for index in (translation.splits.forget, translation.splits.retain[: setup.retain]))
     arguments = TrainingArguments(
-        folder, num_train_epochs=setup.epochs, per_device_train_batch_size=BATCH, learning_rate=RATE, max_grad_norm=1.0,
-        lr_scheduler_type="constant", use_cpu=True, report_to="none", logging_strategy="no", save_strategy="no",
-        disable_tqdm=True, remove_unused_columns=False, dataloader_pin_memory=False,
+        folder, num_train_epochs=setup.epochs, per_device_train_batch_size=setup.batch, learning_rate=RATE, max_grad_norm=1.0,
+        lr_scheduler_type="constant", use_cpu=not torch.cuda.is_available(), report_to="none", logging_strategy="no",
+        save_strategy="no", disable_tqdm=True, remove_unused_columns=False, dataloader_pin_memory=False,
     )  # fmt: skip
     made = PlainTrainer(wrapped(setup, part), arguments, data_collator=collated, train_dataset=Pairs(forget, retain))
     made.remove_callback(PrinterCallback)
@@ -190,6 +197,8 @@ def timed(work: Callable[[], int]) -> dict[str, float]:
     """Wall and CPU seconds for each of the steps that the work counts."""
     cpu, wall = time.process_time(), time.perf_counter()
     steps = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return {"wall": (time.perf_counter() - wall) / steps, "cpu": (time.process_time() - cpu) / steps, "steps": steps}
 
 
@@ -231,8 +240,13 @@ def memory(part: str, way: str, epochs: int) -> dict[str, float]:
     return {"megabytes": extra(ours(setup, part, bench))}
 
 
-def check(setup: Setup, part: str) -> None:
+def check(setup: Setup, part: str, *, within: float = 1e-4) -> None:
     """Both losses on the same examples and the same adapter, which adds something; a difference stops the benchmark.
+
+    Args:
+        setup: What both train on.
+        part: Which layers learn.
+        within: Share of the loss that it may differ by.
 
     Raises:
         AssertionError: They differ.
@@ -249,7 +263,9 @@ def check(setup: Setup, part: str) -> None:
             if "lora_B" in name:
                 parameter.normal_(std=0.02)
     forget, keep = (rows_of(bench, sample.index) for sample in (step.forget, step.keep[0]))
-    inputs = collated([{"forget": one, "keep": other} for one, other in zip(forget, keep, strict=True)])
+    pairs = collated([{"forget": one, "keep": other} for one, other in zip(forget, keep, strict=True)])
+    device = Network.of(model).device
+    inputs = {name: {key: tensor.to(device) for key, tensor in group.items()} for name, group in pairs.items()}
     with torch.no_grad():
         with model.disable_adapter():
             reference = answers(model, inputs["keep"])[0]
@@ -260,7 +276,7 @@ def check(setup: Setup, part: str) -> None:
         own = StepLoss(Asker(Network.of(model), source.depth), source, objective, settings, ())
         mine = own(step).item()
     say(f"{PARTS[part]}: the same step costs {mine:.6f} here and {theirs:.6f} there")
-    if abs(mine - theirs) > 1e-4 * abs(theirs):
+    if abs(mine - theirs) > within * abs(theirs):
         raise AssertionError(f"losses of the same step differ: {mine} and {theirs}")
 
 
