@@ -203,7 +203,7 @@ class Goal:
 
     def watch(self, model: nn.Module, ask: Ask) -> Watch:
         """An observer of the training; `ask` asks the model that learns, without dropout."""
-        every, near = max(LEAST_STEPS, len(self.pools) // CHECKS_PER_EPOCH), NEAR * self.aim.forget.high
+        every, near = max(LEAST_STEPS, len(self.pools) // CHECKS_PER_EPOCH), NEAR * max(self.aim.forget.high, _TINY)
         return Watch(
             Learned.of(model), lambda: self.eyes.reading(self.pools, ask, near=near), self.aim.missed, FLOOR * self.base.retain,
             every, len(self.pools), patience=PATIENCE * CHECKS_PER_EPOCH,
