@@ -23,7 +23,7 @@ import torch
 import lorasteer
 from lorasteer.errors import Interrupted, PlanError
 from lorasteer.evaluation.audit import TABLES, CommonGround, Subject, attacks_of, missing, run_attack
-from lorasteer.evaluation.audit.registry import Attack
+from lorasteer.evaluation.audit.registry import Attack, as_shown
 from lorasteer.evaluation.audit.verdict import give_verdict
 from lorasteer.records import AuditRecord, AuditSubject, Settings, Verdict
 from lorasteer.records.audit import AttackResult
@@ -211,13 +211,13 @@ class Audit:
 
     def key(self, name: str, subject: Subject) -> str:
         """sha256 of all that a result depends on."""
-        ground, entry = self.ground, self._entry(name)
+        entry = self._entry(name)
         settings, own = self.settings.get(name) or entry["settings"](), Path(inspect.getfile(entry.factory))
+        ground = as_shown(entry, self.ground, settings)
         facts = {
             "attack": name, "settings": settings.model_dump(mode="json"), "seed": ground.seed, "subject": subject.digest,
             "strength": subject.change.record.strength if subject.change else None, "base": ground.base.digest,
-            "inputs": ground.inputs.digest, "splits": ground.splits.digest,
-            "touched": ground.touched if entry["local"](settings) else (),
+            "inputs": ground.inputs.digest, "splits": ground.splits.digest, "touched": ground.touched,
             "retrained": [other.digest for other in ground.retrained], "controls": [other.digest for other in ground.controls],
             "weights": None if ground.weights is None else ground.weights.tolist(), "source": source(own),
             "threads": torch.get_num_threads(), "versions": versions(),

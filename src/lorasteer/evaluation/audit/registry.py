@@ -126,6 +126,11 @@ def missing(entry: Entry[Attack], ground: CommonGround, subject: Subject) -> str
     return " and ".join(_WORDS[need] for need in lacking)
 
 
+def as_shown(entry: Entry[Attack], ground: CommonGround, settings: Settings) -> CommonGround:
+    """The ground as an attack gets to see it: one that is not local is told of no altered module."""
+    return ground if entry["local"](settings) else replace(ground, touched=())
+
+
 def run_attack(name: str, ground: CommonGround, subject: Subject, settings: Settings | None = None) -> AttackResult:
     """Attack one subject.
 
@@ -146,10 +151,8 @@ def run_attack(name: str, ground: CommonGround, subject: Subject, settings: Sett
     if lacking:
         raise PlanError(f"attack {name!r} on {subject.name!r} needs {lacking}, and there is none. Leave it out, or add one.")
     settings = entry["settings"]() if settings is None else settings
-    if not entry["local"](settings):
-        ground = replace(ground, touched=())
     started = time.perf_counter()
-    found = entry.factory(ground, subject, settings)
+    found = entry.factory(as_shown(entry, ground, settings), subject, settings)
     return AttackResult(
         attack=name, subject=subject.name, model=subject.digest, splits=ground.splits.digest, kind=entry["kind"],
         measurements=found.measurements, curves=found.curves, n=found.n, seed=ground.seed,
