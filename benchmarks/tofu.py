@@ -27,6 +27,7 @@ from lorasteer.core.text_statistics import bootstrap_interval, truth_ratio_forgo
 from lorasteer.evaluation.language.asking import sheet_of
 from lorasteer.evaluation.language.collect import answer
 from lorasteer.evaluation.language.outputs import TextOutputs
+from lorasteer.methods.pools import evenly
 from lorasteer.records import Evaluation, Request, Target
 from lorasteer.session.comparison import machine_facts
 from lorasteer.session.text_bench import TextBench
@@ -51,10 +52,12 @@ SEEDS = (0, 1, 2)
 RETRAINED = (1000, 1001)
 DEVICE = os.environ.get("LORASTEER_BENCH_DEVICE", "cpu")
 WORKERS = int(os.environ.get("LORASTEER_BENCH_WORKERS", "1"))
-STRENGTHS = tuple(round(0.5 + 0.05 * step, 2) for step in range(16))
-"""Strengths that a finished change is tried at, on a part of its forget set."""
-LOOKED = 4
-"""Every so manieth forget example is looked at for that."""
+STRENGTHS = tuple(round(0.5 + 0.025 * step, 3) for step in range(31))
+"""Strengths that a finished change is tried at."""
+STRIDE = 3
+"""Every so manieth of them is tried on a part of the forget set first."""
+LOOKED = 100
+"""Examples of that part."""
 SHARED: dict[str, Any] = {
     "precision": "bf16", "epochs": 16, "retain": 1200, "batch_size": 32, "anchor_weight": 5.0, "learning_rate": 1e-3,
 }  # fmt: skip
@@ -167,28 +170,44 @@ def one(bench: TextBench, split: str, label: str, seed: int, retrained: Sequence
 
 
 def nearest(bench: TextBench, forget: Index, change: Change, ends: dict[str, tuple[float, float]]) -> float:
-    """The strength that brings a part of the forget set nearest to the middle of both bands, in widths of each.
+    """The strength that brings the forget set nearest to the middle of both bands, in widths of each.
 
-    Every third strength is tried, then the neighbours of the best of them.
+    A part of the set tells where to begin; the whole of it decides, from one strength to the next as long as it gets better.
     """
-    sheet = sheet_of(bench.inputs, bench.data.train.taken(forget[::LOOKED]))
+    sheets = [sheet_of(bench.inputs, bench.data.train.taken(rows)) for rows in (evenly(forget, LOOKED), forget)]
 
     @cache
-    def missed(place: int) -> float:
+    def missed(place: int, sheet: int) -> float:
         network = Network.of(change.apply(bench.base, strength=STRENGTHS[place]))
-        said = answer(network, bench.inputs, {"forget": sheet})["forget"]
+        said = answer(network, bench.inputs, {"forget": sheets[sheet]})["forget"]
         found = {"forget": said.probability.mean(), "truth": truth_ratio_forgotten(said.truth_ratio("loss")).mean()}
         return max(abs(float(found[name]) - (low + high) / 2) / (high - low) for name, (low, high) in ends.items())
 
-    best = min(range(0, len(STRENGTHS), 3), key=missed)
-    around = range(max(0, best - 2), min(len(STRENGTHS), best + 3))
-    return STRENGTHS[min(around, key=lambda place: (missed(place), abs(STRENGTHS[place] - 1)))]
+    best = min(range(0, len(STRENGTHS), STRIDE), key=lambda place: missed(place, 0))
+    while True:
+        around = range(max(0, best - 1), min(len(STRENGTHS), best + 2))
+        better = min(around, key=lambda place: (missed(place, 1), abs(STRENGTHS[place] - 1)))
+        if better == best:
+            return STRENGTHS[best]
+        best = better
 
 
-def folder_of(data: TextData) -> Path:
-    """Where the runs of this data and these settings are kept."""
-    facts = json.dumps([OBJECTIVES, SHARED, RECIPE.digest], sort_keys=True, default=list)
-    return CACHE / "tofu" / hashlib.sha256(f"{data.digest} {facts}".encode()).hexdigest()[:12]
+def file_of(data: TextData, split: str, seed: int, label: str) -> Path:
+    """Where a run with these settings is kept."""
+    facts = json.dumps([data.digest, RECIPE.digest, SHARED, OBJECTIVES[label]], sort_keys=True)
+    return CACHE / "tofu" / f"{split}-{seed}-{label}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.json"
+
+
+def todo() -> list[tuple[str, int, str]]:
+    """Split, seed and objective of every run that is asked for.
+
+    Raises:
+        SystemExit: An objective is unknown.
+    """
+    unknown = sorted(set(CHOSEN) - set(OBJECTIVES))
+    if unknown:
+        raise SystemExit(f"LORASTEER_BENCH_OBJECTIVES: no objective is called {unknown[0]!r}; choose among {', '.join(OBJECTIVES)}.")
+    return [(split, seed, label) for split in SPLITS for seed in SEEDS for label in CHOSEN or OBJECTIVES]
 
 
 def worker(number: int, of: int) -> None:
@@ -196,10 +215,9 @@ def worker(number: int, of: int) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     data = load_text(SOURCE)
     bench = TextBench(trained_base(data), data, cache=CACHE, suite="full")
-    folder, todo = folder_of(data), [(split, seed, label) for split in SPLITS for seed in SEEDS for label in CHOSEN or OBJECTIVES]
     kept: dict[str, list[Base]] = {}
-    for split, seed, label in todo[number::of]:
-        file = folder / f"{split}-{seed}-{label}.json"
+    for split, seed, label in todo()[number::of]:
+        file = file_of(data, split, seed, label)
         if file.is_file():
             continue
         if split not in kept:
@@ -233,16 +251,15 @@ def accelerator() -> str:
 
 def main() -> None:
     """All runs, then the table."""
+    todo()  # a wrong name is to be told before anything is trained
     data = load_text(SOURCE)
     known = references(data)
-    folder_of(data).mkdir(parents=True, exist_ok=True)
-    (folder_of(data) / "references.txt").write_text(json.dumps(known))
     command = [sys.executable, "-m", "benchmarks.tofu"]
     workers = [subprocess.Popen([*command, str(number), str(WORKERS)]) for number in range(WORKERS)]
     for process in workers:
         process.wait()
-    files = sorted(folder_of(data).glob("*.json"))
-    publish(data, known, [json.loads(file.read_text()) for file in files])
+    files = [file_of(data, split, seed, label) for split in SPLITS for seed in SEEDS for label in OBJECTIVES]
+    publish(data, known, [json.loads(file.read_text()) for file in files if file.is_file()])
 
 
 def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from lorasteer.errors import PlanError
 from lorasteer.methods import unlearn
-from lorasteer.methods.pools import LEAST_STEPS, make_pools, retain_sample
+from lorasteer.methods.pools import LEAST_STEPS, evenly, make_pools, retain_sample
 from lorasteer.methods.settings import AdapterSettings
 from lorasteer.tasks.activations import Memory
 from lorasteer.tasks.material import Material
@@ -86,3 +86,20 @@ def test_rows_too_many_for_memory_train_the_same_change() -> None:
     read = replace(held, memory=Memory(held.base, held.inputs, None, memory_budget=1000))
 
     assert unlearn(read, plan).record.tensors == unlearn(held, plan).record.tensors
+
+
+@pytest.mark.parametrize("most", [10, 30, 99])
+def test_a_part_meets_every_kind_of_data_that_repeats(most: int) -> None:
+    """TOFU asks the same twenty kinds of question about each author; every n-th example met one kind in four."""
+    index = np.arange(100, 500)
+    part = evenly(index, most)
+    assert len(part) <= most
+    assert set(part % 4) == {0, 1, 2, 3}
+    assert (np.diff(part) > 0).all()
+    np.testing.assert_array_equal(part, evenly(index, most))
+
+
+def test_a_part_of_few_is_all_of_them() -> None:
+    """Nothing is left out where there is room for all; nothing is drawn from nothing."""
+    np.testing.assert_array_equal(evenly(np.array([3, 5, 9]), 3), [3, 5, 9])
+    assert len(evenly(np.arange(0), 5)) == 0

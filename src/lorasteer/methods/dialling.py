@@ -8,10 +8,11 @@ from torch import nn
 
 from lorasteer.changes import Change
 from lorasteer.changes.contract import MAX_STRENGTH
+from lorasteer.methods.pools import evenly
 from lorasteer.records import Plan
 from lorasteer.tasks.material import Material
 
-LOOKED_AT = 2000  # forget examples at most, evenly spread
+LOOKED_AT = 2000  # forget examples at most
 _HALVINGS = 10  # of the range of strengths: to within 0.003
 
 
@@ -37,7 +38,7 @@ def dialled(material: Material, plan: Plan, change: Change) -> Change:
 def share_right(material: Material, plan: Plan, model: nn.Module, layers: tuple[str, ...]) -> float:
     """Share of right answers on the forget set, each example with its weight in the plan."""
     forget = material.splits.forget
-    places = np.arange(0, len(forget), -(-len(forget) // LOOKED_AT))
+    places = evenly(np.arange(len(forget)), LOOKED_AT)
     weights = torch.ones(len(places)) if plan.weights is None else torch.tensor(plan.weights)[places]
     labels = material.inputs.labels("train", forget[places])
     right = material.logits(model, "train", forget[places], layers=layers).argmax(-1) == labels
