@@ -54,26 +54,32 @@ DEVICE = os.environ.get("LORASTEER_BENCH_DEVICE", "cpu")
 WORKERS = int(os.environ.get("LORASTEER_BENCH_WORKERS", "1"))
 STRENGTHS = tuple(round(0.5 + 0.025 * step, 3) for step in range(31))
 """Strengths that a finished change is tried at."""
-STRIDE = 3
+STRIDE = 5
 """Every so manieth of them is tried on a part of the forget set first."""
 LOOKED = 100
 """Examples of that part."""
+EARLY = ("model.layers.0", "model.layers.1")
+"""Modules that are adapted, of four blocks: what the first ones say of an author reaches all answers alike, so that the truth
+ratio comes nearer to the retrained models' than with adapters in every block."""
 SHARED: dict[str, Any] = {
-    "precision": "bf16", "epochs": 16, "retain": 1200, "batch_size": 32, "anchor_weight": 5.0, "learning_rate": 1e-3,
+    "precision": "bf16", "layers": EARLY, "rank": 16, "alpha": 32, "epochs": 12, "batch_size": 16, "retain": 3700,
+    "anchor_weight": 5.0, "learning_rate": 1e-3,
 }  # fmt: skip
+NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None}
+"""Ends a training a little above the band, whatever the truth ratio: from there a higher strength brings both into theirs."""
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
-    "IHL + FILA": ("lora-ihl", {"init": "fila"}),
-    "IHL": ("lora-ihl", {}),
-    "NPO": ("npo", {"learning_rate": 3e-3}),
-    "SimNPO": ("simnpo", {"learning_rate": 3e-3}),
+    "IHL + FILA": ("lora-ihl", {"init": "fila", "margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY}),
+    "IHL": ("lora-ihl", {"margin": 1.0, "epochs": 16, "most_truth_ratio": None}),
+    "NPO": ("npo", {}),
+    "SimNPO": ("simnpo", {}),
     "GradDiff": ("grad-diff", {}),
-    "WGA": ("wga", {}),
-    "SatImp": ("satimp", {"learning_rate": 3e-3}),
+    "WGA": ("wga", {"epochs": 16, "most_truth_ratio": None}),
+    "SatImp": ("satimp", {}),
     "UNDIAL": ("undial", {}),
-    "RMU": ("rmu", {}),
+    "RMU": ("rmu", {"rank": 32, "alpha": 64, "epochs": 8}),
     "FLAT": ("flat", {"learning_rate": 3e-4}),
-    "DPO (refusals)": ("dpo", {"learning_rate": 3e-3}),
-    "DPO (wrong answers)": ("dpo", {"learning_rate": 3e-3, "alternative": "perturbed"}),
+    "DPO (refusals)": ("dpo", {}),
+    "DPO (wrong answers)": ("dpo", {"alternative": "perturbed"}),
     "gradient ascent": ("lora-ga", {"anchor": "none", "retain": 0, "forget_probability": None, "epochs": 5}),
 }
 """What is compared: a name, the method, and what it sets besides `SHARED`."""
@@ -206,7 +212,9 @@ def todo() -> list[tuple[str, int, str]]:
     """
     unknown = sorted(set(CHOSEN) - set(OBJECTIVES))
     if unknown:
-        raise SystemExit(f"LORASTEER_BENCH_OBJECTIVES: no objective is called {unknown[0]!r}; choose among {', '.join(OBJECTIVES)}.")
+        raise SystemExit(
+            f"LORASTEER_BENCH_OBJECTIVES: no objective is called {unknown[0]!r}; choose among {', '.join(OBJECTIVES)}."
+        )
     return [(split, seed, label) for split in SPLITS for seed in SEEDS for label in CHOSEN or OBJECTIVES]
 
 
@@ -285,12 +293,13 @@ def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -
     )
     note = (
         "Mean ± largest distance over the seeds. The bands run from the lowest to the highest end of the 95 % bootstrap "
-        f"intervals of two retrained models. {words}. A training stops inside them where it gets there, and its change takes the "
-        f"strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that comes nearest to the middle of both on the forget set. Truth ratio "
-        "and utility in loss space. Base and retrained models learned TOFU's questions about real authors and the world, too, in "
-        f"the place of a pretraining, by one recipe of {RECIPE.epochs} epochs. Made on "
-        f"{known['made']['machine']['accelerator']}, several runs at once, so seconds are upper bounds. Gradient ascent: five "
-        "epochs, without anchor or stop."
+        f"intervals of two retrained models. {words}. A training stops inside them where it gets there (IHL and WGA: at a "
+        f"probability of {NEARLY['forget_probability']}), and its change takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} "
+        "that comes nearest to the middle of both on the forget set. Settings were sought on forget10 with seed 0, those of "
+        "IHL + FILA with seed 1 too. Truth ratio and utility in loss space. Base and retrained models learned TOFU's questions "
+        "about real authors and the world, too, in the place of a pretraining, by one recipe of "
+        f"{RECIPE.epochs} epochs. Made on {known['made']['machine']['accelerator']}, several runs at once, so seconds are upper "
+        "bounds. Gradient ascent: five epochs, without anchor or stop."
     )
     write("tofu", "TOFU on a Llama of 6 million parameters", None, columns, rows, note, runs=runs, references=known,
           shared=SHARED, data_digest=data.digest, **known["made"])  # fmt: skip
