@@ -293,13 +293,13 @@ def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -
     )
     note = (
         "Mean ± largest distance over the seeds. The bands run from the lowest to the highest end of the 95 % bootstrap "
-        f"intervals of two retrained models. {words}. A training stops inside them where it gets there (IHL and WGA: at a "
-        f"probability of {NEARLY['forget_probability']}), and its change takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} "
-        "that comes nearest to the middle of both on the forget set. Settings were sought on forget10 with seed 0, those of "
-        "IHL + FILA with seed 1 too. Truth ratio and utility in loss space. Base and retrained models learned TOFU's questions "
-        "about real authors and the world, too, in the place of a pretraining, by one recipe of "
-        f"{RECIPE.epochs} epochs. Made on {known['made']['machine']['accelerator']}, several runs at once, so seconds are upper "
-        "bounds. Gradient ascent: five epochs, without anchor or stop."
+        f"intervals of two retrained models. {words}. A training stops inside them where it gets there (IHL + FILA: at a "
+        f"probability of {NEARLY['forget_probability']}; IHL + FILA, IHL and WGA: whatever the truth ratio), and its change "
+        f"takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that comes nearest to the middle of both on the forget set. "
+        "Settings were sought on forget10 with seed 0, those of IHL + FILA with seed 1 too. Truth ratio and utility in loss "
+        "space. Base and retrained models learned TOFU's questions about real authors and the world, too, in the place of a "
+        f"pretraining, by one recipe of {RECIPE.epochs} epochs. Made on {known['made']['machine']['accelerator']}, several runs "
+        "at once, so seconds are upper bounds. Gradient ascent: five epochs, without anchor or stop."
     )
     write("tofu", "TOFU on a Llama of 6 million parameters", None, columns, rows, note, runs=runs, references=known,
           shared=SHARED, data_digest=data.digest, **known["made"])  # fmt: skip
