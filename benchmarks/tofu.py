@@ -59,14 +59,13 @@ STRIDE = 5
 LOOKED = 100
 """Examples of that part."""
 EARLY = ("model.layers.0", "model.layers.1")
-"""Modules that are adapted, of four blocks: what the first ones say of an author reaches all answers alike, so that the truth
-ratio comes nearer to the retrained models' than with adapters in every block."""
+"""Modules that are adapted, of four blocks; tried by hand, they left a truth ratio nearer to the retrained models' than all."""
 SHARED: dict[str, Any] = {
     "precision": "bf16", "layers": EARLY, "rank": 16, "alpha": 32, "epochs": 12, "batch_size": 16, "retain": 3700,
     "anchor_weight": 5.0, "learning_rate": 1e-3,
 }  # fmt: skip
 NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None}
-"""Ends a training a little above the band, whatever the truth ratio: from there a higher strength brings both into theirs."""
+"""Ends a training a little above the band, whatever the truth ratio: from there a higher strength may bring both into theirs."""
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "IHL + FILA": ("lora-ihl", {"init": "fila", "margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY}),
     "IHL": ("lora-ihl", {"margin": 1.0, "epochs": 16, "most_truth_ratio": None}),
