@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ SHARED: dict[str, Any] = {
     "precision": "bf16", "layers": EARLY, "rank": 16, "alpha": 32, "epochs": 12, "batch_size": 16, "retain": 3700,
     "anchor_weight": 5.0, "learning_rate": 1e-3,
 }  # fmt: skip
-NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None}
+NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None, "retain_within": 0.1}
 """Ends a training a little above the band, whatever the truth ratio: from there a higher strength may bring both into theirs."""
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "IHL + FILA": ("lora-ihl", {"init": "fila", "margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY}),
@@ -214,7 +214,12 @@ def todo() -> list[tuple[str, int, str]]:
         raise SystemExit(
             f"LORASTEER_BENCH_OBJECTIVES: no objective is called {unknown[0]!r}; choose among {', '.join(OBJECTIVES)}."
         )
-    return [(split, seed, label) for split in SPLITS for seed in SEEDS for label in CHOSEN or OBJECTIVES]
+    return runs_of(CHOSEN or OBJECTIVES)
+
+
+def runs_of(labels: Iterable[str]) -> list[tuple[str, int, str]]:
+    """Split, seed and objective of all runs of these objectives."""
+    return [(split, seed, label) for split in SPLITS for seed in SEEDS for label in labels]
 
 
 def worker(number: int, of: int) -> None:
@@ -258,14 +263,15 @@ def accelerator() -> str:
 
 def main() -> None:
     """All runs, then the table."""
-    todo()  # a wrong name is to be told before anything is trained
-    data = load_text(SOURCE)
+    wanted, data = todo(), load_text(SOURCE)
     known = references(data)
+    missing = [run for run in wanted if not file_of(data, *run).is_file()]
+    say(f"{len(missing)} of {len(wanted)} runs are to be made")
     command = [sys.executable, "-m", "benchmarks.tofu"]
-    workers = [subprocess.Popen([*command, str(number), str(WORKERS)]) for number in range(WORKERS)]
+    workers = [subprocess.Popen([*command, str(number), str(WORKERS)]) for number in range(WORKERS if missing else 0)]
     for process in workers:
         process.wait()
-    files = [file_of(data, split, seed, label) for split in SPLITS for seed in SEEDS for label in OBJECTIVES]
+    files = [file_of(data, *run) for run in runs_of(OBJECTIVES)]
     publish(data, known, [json.loads(file.read_text()) for file in files if file.is_file()])
 
 
