@@ -41,7 +41,6 @@ class Size:
         blocks: How many.
         heads: Of attention; a quarter as many for keys and values.
         length: Tokens of each text.
-        kind: Numbers the weights are held in.
     """
 
     vocabulary: int
@@ -50,12 +49,11 @@ class Size:
     blocks: int
     heads: int
     length: int
-    kind: torch.dtype
 
 
 SIZES = {
-    "1b": Size(128_256, 2048, 8192, 16, 32, 1024, torch.bfloat16),
-    "tiny": Size(512, 64, 128, 4, 4, 64, torch.float32),
+    "1b": Size(128_256, 2048, 8192, 16, 32, 1024),
+    "tiny": Size(512, 64, 128, 4, 4, 64),
 }
 
 
@@ -78,7 +76,7 @@ def made(size: Size) -> Setup:
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = LlamaForCausalLM(config).to(size.kind)
+        network = LlamaForCausalLM(config).to(torch.bfloat16)
     tokenizer = byte_level_bpe(train.answers, BYTES, size.length)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = adopt_language(network, data, tokenizer=tokenizer, name="llama", max_length=size.length, device=device)
@@ -135,7 +133,7 @@ def main() -> None:
     size = SIZES[name]
     setup, tokens = made(size), 2 * BATCH * size.length
     for part in PARTS:
-        check(setup, part, within=1e-4 if size.kind == torch.float32 else 0.02)
+        check(setup, part, within=0.02)
     turns: dict[str, list[Any]] = {part: [turn(setup, part, tokens) for _ in range(TURNS)] for part in PARTS}
     if name == "tiny":
         say("tiny: nothing is written")

@@ -36,6 +36,7 @@ from lorasteer.methods.learning import prepare
 from lorasteer.methods.text_learner import wrapped_view
 from lorasteer.methods.text_objective import StepLoss
 from lorasteer.methods.text_pools import make_text_pools
+from lorasteer.methods.text_procedure import autocast_type
 from lorasteer.methods.text_source import Asker, Source
 from lorasteer.methods.tokens import TokenObjective
 from lorasteer.records import Request, Target
@@ -273,7 +274,8 @@ def check(setup: Setup, part: str, *, within: float = 1e-4) -> None:
         source = Source(material, material.before(layers))
         objective = TokenObjective(InvertedHinge(settings).token_loss)
         prepare(model, dropout=0.0, seed=0)
-        own = StepLoss(Asker(Network.of(model), source.depth), source, objective, settings, ())
+        asker = Asker(Network.of(model), source.depth, low=autocast_type(material, settings))
+        own = StepLoss(asker, source, objective, settings, ())
         mine = own(step).item()
     say(f"{PARTS[part]}: the same step costs {mine:.6f} here and {theirs:.6f} there")
     if abs(mine - theirs) > within * abs(theirs):

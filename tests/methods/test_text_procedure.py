@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -16,7 +17,7 @@ from lorasteer.core.tokens import token_statistics
 from lorasteer.errors import PlanError
 from lorasteer.methods import Course, Start
 from lorasteer.methods.settings import TextAdapterSettings
-from lorasteer.methods.text_procedure import train_text_adapter
+from lorasteer.methods.text_procedure import autocast_type, train_text_adapter
 from lorasteer.methods.tokens import TokenBatch, TokenObjective
 from lorasteer.tasks.base import Base, weights_digest
 from lorasteer.tasks.language.material import TextMaterial
@@ -256,6 +257,18 @@ def test_short_arithmetic_has_nearly_the_same_gradient() -> None:
 
     assert not torch.equal(exact, short)
     assert torch.cosine_similarity(exact, short, dim=0) > 0.95
+
+
+def test_a_base_of_short_numbers_forgets_in_its_own_arithmetic() -> None:
+    short = base_of(copy.deepcopy(tiny_base().model).to(torch.bfloat16))
+    material, settings = tiny_material(short), TextAdapterSettings()
+    change = trained(material, epochs=20)
+
+    assert autocast_type(material, settings) == torch.bfloat16
+    assert autocast_type(tiny_material(), settings) is None
+    assert {tensor.dtype for tensor in change.tensors.values()} == {torch.float32}
+    assert probability(change.apply(short), np.arange(12), short) < 0.5 * probability(short.model, np.arange(12), short)
+    assert probability(change.apply(short), np.arange(12, 48), short) > 0.8
 
 
 def test_a_person_may_stop_it_and_keeps_a_usable_change() -> None:

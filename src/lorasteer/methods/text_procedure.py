@@ -60,7 +60,7 @@ def train_text_adapter(
     else:
         learner = plain_adapter(material, plan, settings, layers, course)
     prepare(learner.model, dropout=settings.dropout, seed=plan.seed)
-    asker = Asker(Network.of(learner.model), source.depth, layer, _low(material, settings))
+    asker = Asker(Network.of(learner.model), source.depth, layer, autocast_type(material, settings))
     if settings.checkpointing:
         recompute(asker.network.blocks[source.depth :])
     goal = goal_of(source, pools, plan, settings, _base_says(source, asker)) if objective is not None else None
@@ -98,8 +98,13 @@ def _layer(material: TextMaterial, objective: TokenObjective | None, layers: tup
     return layer
 
 
-def _low(material: TextMaterial, settings: TextAdapterSettings) -> torch.dtype | None:
-    """Type of autocast: the model's own where that is a short one, bf16 where it is asked for, else None."""
+def autocast_type(material: TextMaterial, settings: TextAdapterSettings) -> torch.dtype | None:
+    """Type of autocast while a model learns: its own where that is a short one, bf16 where it is asked for, else None.
+
+    Args:
+        material: Holds the base.
+        settings: Say which arithmetic is asked for.
+    """
     own = material.memory.network.dtype
     if own != torch.float32:
         return own
