@@ -16,6 +16,7 @@ from typing import Any
 from lorasteer import Base, FitSettings, Workbench, adopt, load_base, load_data, save_base, train_classifier
 from lorasteer.session.comparison import machine_facts
 from lorasteer.store import versions
+from lorasteer.tasks.language.data import TextData
 from lorasteer.tasks.training import Observer, Progress
 from lorasteer.tasks.vision.data import ImageData
 from lorasteer.tasks.vision.models import build_model, load_weights
@@ -84,7 +85,7 @@ def bench(base: Base, data: ImageData) -> Workbench:
 
 
 def write(
-    name: str, title: str, data: ImageData | None, columns: list[str], rows: list[list[str]], note: str, **facts: Any
+    name: str, title: str, data: ImageData | TextData | None, columns: list[str], rows: list[list[str]], note: str, **facts: Any
 ) -> None:
     """Write one result: a table, and the raw numbers with machine, versions and the digest of the data, if any were used."""
     document = {

@@ -76,7 +76,7 @@ def made(size: Size) -> Setup:
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = LlamaForCausalLM(config).to(torch.bfloat16)
+        network = LlamaForCausalLM(config).bfloat16()
     tokenizer = byte_level_bpe(train.answers, BYTES, size.length)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = adopt_language(network, data, tokenizer=tokenizer, name="llama", max_length=size.length, device=device)

@@ -135,7 +135,7 @@ class PlainTrainer(Trainer):
     """`Trainer` with the inverted hinge on forget examples and KL to the model without its adapter on the others."""
 
     def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Tensor | None = None
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
     ) -> Any:
         """Loss of one batch."""
         with torch.no_grad(), model.disable_adapter():

@@ -68,7 +68,7 @@ NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None,
 """Ends a training a little above the band, whatever the truth ratio: from there a higher strength may bring both into theirs."""
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "IHL + FILA": ("lora-ihl", {"init": "fila", "margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY}),
-    "IHL": ("lora-ihl", {"margin": 1.0, "epochs": 16, "most_truth_ratio": None}),
+    "IHL": ("lora-ihl", {"margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY, "forget_probability": 0.008}),
     "NPO": ("npo", {}),
     "SimNPO": ("simnpo", {}),
     "GradDiff": ("grad-diff", {}),
