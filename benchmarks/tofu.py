@@ -1,9 +1,11 @@
 """TOFU on a small Llama: every objective forgets the same authors, beside two models that never read of them.
 
 A base of 6 million parameters memorises TOFU's 4,000 answers; the retrained models follow the same recipe without the forget set.
-Every objective is stopped by the same rule: a band for the answer probability and the truth ratio of the forget set, which the
-retrained models set. Gradient ascent runs as it is, without anchor and without a stop. Runs are parted over processes
-(`LORASTEER_BENCH_WORKERS`) and may lie on a GPU (`LORASTEER_BENCH_DEVICE`); each writes one file, which is not made again.
+The retrained models set a band for the answer probability and the truth ratio of the forget set. A training ends inside it, or at
+a probability alone; then the change takes the strength that comes nearest to the middle of both. Gradient ascent runs as it is,
+without anchor and without a stop. Runs are parted over processes (`LORASTEER_BENCH_WORKERS`) and may lie on a GPU
+(`LORASTEER_BENCH_DEVICE`); each writes one file, which is not made again. The table has the runs of all machines whose files are
+there, each machine's in lines of their own.
 """
 
 from __future__ import annotations
@@ -13,15 +15,33 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from benchmarks.common import CACHE, DATA, say, told, write
+from benchmarks.common import CACHE, say, told
+from benchmarks.tofu_recipes import (
+    CHOSEN,
+    DEVICE,
+    FREE,
+    LOOKED,
+    MODEL,
+    OBJECTIVES,
+    RECIPE,
+    RETRAINED,
+    RUNS,
+    SEEDS,
+    SHARED,
+    SOURCE,
+    SPLITS,
+    STRENGTHS,
+    STRIDE,
+    WORKERS,
+)
+from benchmarks.tofu_table import publish
 from lorasteer.changes import Change
 from lorasteer.core.text_statistics import bootstrap_interval, truth_ratio_forgotten
 from lorasteer.evaluation.language.asking import sheet_of
@@ -35,56 +55,9 @@ from lorasteer.store import versions
 from lorasteer.tasks.base import Base, save_base
 from lorasteer.tasks.language.data import TextData
 from lorasteer.tasks.language.model import load_language_base, train_language_model
-from lorasteer.tasks.language.models.llama import RECIPE_5M
 from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.splits import Index
-
-MODEL = "llama-5m"
-SOURCE = f"tofu:{DATA / 'tofu'}?general=yes"
-"""The general questions too, so that utility, which asks them, has something to lose."""
-SPLITS = tuple(os.environ.get("LORASTEER_BENCH_SPLITS", "forget10,forget05,forget01").split(","))
-CHOSEN = tuple(filter(None, os.environ.get("LORASTEER_BENCH_OBJECTIVES", "").split(",")))
-"""Objectives to run, by the names of `OBJECTIVES`; all where none is given."""
-RECIPE = RECIPE_5M.model_copy(update={"epochs": 16})
-"""Of the base and the retrained models alike; half the usual epochs, so that three models can be trained on two cores."""
-SEEDS = (0, 1, 2)
-RETRAINED = (1000, 1001)
-DEVICE = os.environ.get("LORASTEER_BENCH_DEVICE", "cpu")
-WORKERS = int(os.environ.get("LORASTEER_BENCH_WORKERS", "1"))
-STRENGTHS = tuple(round(0.5 + 0.025 * step, 3) for step in range(31))
-"""Strengths that a finished change is tried at."""
-STRIDE = 5
-"""Every so manieth of them is tried on a part of the forget set first."""
-LOOKED = 100
-"""Examples of that part."""
-EARLY = ("model.layers.0", "model.layers.1")
-"""Modules that are adapted, of four blocks; tried by hand, they left a truth ratio nearer to the retrained models' than all."""
-SHARED: dict[str, Any] = {
-    "precision": "bf16", "layers": EARLY, "rank": 16, "alpha": 32, "epochs": 12, "batch_size": 16, "retain": 3700,
-    "anchor_weight": 5.0, "learning_rate": 1e-3,
-}  # fmt: skip
-NEARLY: dict[str, Any] = {"forget_probability": 0.011, "most_truth_ratio": None, "retain_within": 0.1}
-"""Ends a training a little above the band, whatever the truth ratio: from there a higher strength may bring both into theirs."""
-OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
-    "IHL + FILA": ("lora-ihl", {"init": "fila", "margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY}),
-    "IHL": ("lora-ihl", {"margin": 1.0, "learning_rate": 5e-4, "epochs": 20, **NEARLY, "forget_probability": 0.008}),
-    "NPO": ("npo", {}),
-    "SimNPO": ("simnpo", {}),
-    "GradDiff": ("grad-diff", {}),
-    "WGA": ("wga", {"epochs": 16, "most_truth_ratio": None}),
-    "SatImp": ("satimp", {}),
-    "UNDIAL": ("undial", {}),
-    "RMU": ("rmu", {"rank": 32, "alpha": 64, "epochs": 8}),
-    "FLAT": ("flat", {"learning_rate": 3e-4}),
-    "DPO (refusals)": ("dpo", {}),
-    "DPO (wrong answers)": ("dpo", {"alternative": "perturbed"}),
-    "gradient ascent": ("lora-ga", {"anchor": "none", "retain": 0, "forget_probability": None, "epochs": 5}),
-}
-"""What is compared: a name, the method, and what it sets besides `SHARED`."""
-FREE = {"gradient ascent"}
-"""Runs that no band stops."""
-FIGURES = ("forget", "truth", "truth_share", "quality", "utility", "retain", "extraction", "seconds")
 
 
 def trained_base(data: TextData) -> Base:
@@ -197,10 +170,10 @@ def nearest(bench: TextBench, forget: Index, change: Change, ends: dict[str, tup
         best = better
 
 
-def file_of(data: TextData, split: str, seed: int, label: str) -> Path:
+def file_of(data: TextData, split: str, seed: int, label: str, device: str = DEVICE) -> Path:
     """Where a run with these settings is kept."""
     facts = json.dumps([data.digest, RECIPE.digest, SHARED, OBJECTIVES[label]], sort_keys=True)
-    return CACHE / "tofu" / f"{split}-{seed}-{label}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.json"
+    return RUNS / device / f"{split}-{seed}-{label}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.json"
 
 
 def todo() -> list[tuple[str, int, str]]:
@@ -243,7 +216,6 @@ def worker(number: int, of: int) -> None:
 def references(data: TextData) -> dict[str, Any]:
     """Base and retrained models on every split, with the bands."""
     bench, found = TextBench(trained_base(data), data, cache=CACHE, suite="full"), dict[str, Any]()
-    found["made"] = {"machine": {**machine_facts(), "accelerator": accelerator()}, "versions": versions()}
     for split in SPLITS:
         translation = bench.translate(asked(split))
         retrained = retrained_models(data, bench, split)
@@ -256,82 +228,35 @@ def references(data: TextData) -> dict[str, Any]:
     return found
 
 
-def accelerator() -> str:
-    """What trains and measures."""
-    return torch.cuda.get_device_name() if DEVICE == "cuda" else "the CPU"
+def made() -> dict[str, Any]:
+    """What trains and measures here."""
+    name = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
+    return {"accelerator": name, "machine": machine_facts(), "versions": versions()}
 
 
 def main() -> None:
     """All runs, then the table."""
     wanted, data = todo(), load_text(SOURCE)
     known = references(data)
+    (RUNS / DEVICE).mkdir(parents=True, exist_ok=True)
+    (RUNS / DEVICE / "made.json").write_text(json.dumps(made()))
     missing = [run for run in wanted if not file_of(data, *run).is_file()]
     say(f"{len(missing)} of {len(wanted)} runs are to be made")
     command = [sys.executable, "-m", "benchmarks.tofu"]
     workers = [subprocess.Popen([*command, str(number), str(WORKERS)]) for number in range(WORKERS if missing else 0)]
     for process in workers:
         process.wait()
-    files = [file_of(data, *run) for run in runs_of(OBJECTIVES)]
-    publish(data, known, [json.loads(file.read_text()) for file in files if file.is_file()])
+    machines = {file.parent.name: json.loads(file.read_text()) for file in sorted(RUNS.glob("*/made.json"))}
+    publish(data, known, machines, list(finished(data, machines)))
 
 
-def publish(data: TextData, known: dict[str, Any], runs: list[dict[str, Any]]) -> None:
-    """Write the result, with the machine and the versions that made the runs."""
-    rows = []
-    for split in SPLITS:
-        reference = known[split]
-        for name, row in zip(("base", *(f"retrained, seed {seed}" for seed in RETRAINED)), reference["rows"], strict=True):
-            rows.append([split, name, "–", *_cells([row]), "–", "–"])
-        for label in OBJECTIVES:
-            mine = [run for run in runs if run["split"] == split and run["label"] == label]
-            seeds = ", ".join(str(run["seed"]) for run in mine)
-            if mine:
-                rows.append([split, label, seeds, *_cells(mine), _inside(mine, reference), _kept(mine, reference)])
-    columns = [
-        "forget set", "", "seeds", "forget probability", "truth ratio", "truth share", "forget quality", "utility", "retain",
-        "extraction", "seconds", "in both bands", "utility ≥ 95 %",
-    ]  # fmt: skip
-    words = "; ".join(
-        f"{split}: probability {known[split]['bands']['forget'][0]:.4f} to {known[split]['bands']['forget'][1]:.4f}, truth ratio "
-        f"{known[split]['bands']['truth'][0]:.3f} to {known[split]['bands']['truth'][1]:.3f} (n {known[split]['n']})"
-        for split in SPLITS
-    )
-    note = (
-        "Mean ± largest distance over the seeds. The bands run from the lowest to the highest end of the 95 % bootstrap "
-        f"intervals of two retrained models. {words}. A training stops inside them where it gets there (IHL + FILA: at a "
-        f"probability of {NEARLY['forget_probability']}; IHL + FILA, IHL and WGA: whatever the truth ratio), and its change "
-        f"takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that comes nearest to the middle of both on the forget set. "
-        "Settings were sought on forget10 with seed 0, those of IHL + FILA with seed 1 too. Truth ratio and utility in loss "
-        "space. Base and retrained models learned TOFU's questions about real authors and the world, too, in the place of a "
-        f"pretraining, by one recipe of {RECIPE.epochs} epochs. Made on {known['made']['machine']['accelerator']}, several runs "
-        "at once, so seconds are upper bounds. Gradient ascent: five epochs, without anchor or stop."
-    )
-    write("tofu", "TOFU on a Llama of 6 million parameters", None, columns, rows, note, runs=runs, references=known,
-          shared=SHARED, data_digest=data.digest, **known["made"])  # fmt: skip
-
-
-def _cells(runs: Sequence[dict[str, Any]]) -> list[str]:
-    return [_spread([run[name] for run in runs]) for name in FIGURES]
-
-
-def _spread(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"
-    mean = float(np.mean(known))
-    short = f"{mean:.1e}" if 0 < abs(mean) < 1e-3 else f"{mean:.4f}" if abs(mean) < 0.1 else f"{mean:.3f}"
-    return short if len(known) == 1 else f"{short} ± {max(abs(value - mean) for value in known):.1g}"
-
-
-def _inside(runs: Sequence[dict[str, Any]], reference: dict[str, Any]) -> str:
-    ends = reference["bands"]
-    hits = [all(ends[name][0] <= run[name] <= ends[name][1] for name in ("forget", "truth")) for run in runs]
-    return f"{sum(hits)} of {len(hits)}"
-
-
-def _kept(runs: Sequence[dict[str, Any]], reference: dict[str, Any]) -> str:
-    least = 0.95 * reference["rows"][0]["utility"]
-    return f"{sum((run['utility'] or 0.0) >= least for run in runs)} of {len(runs)}"
+def finished(data: TextData, devices: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Runs with the present settings, each with the device that it was made on."""
+    for device in devices:
+        for run in runs_of(OBJECTIVES):
+            file = file_of(data, *run, device)
+            if file.is_file():
+                yield {"device": device, **json.loads(file.read_text())}
 
 
 def prepare(split: str, seed: int) -> None:
