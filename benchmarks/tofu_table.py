@@ -37,8 +37,8 @@ def publish(data: TextData, known: dict[str, Any], machines: dict[str, dict[str,
     )
     note = (
         "Mean ± largest distance over the seeds. The bands run from the lowest to the highest end of the 95 % bootstrap "
-        f"intervals of two retrained models. {words}. A training ends when it finds examples to forget inside the bands, or at "
-        f"a probability alone: {ended_early()}. Its change then takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that "
+        f"intervals of two retrained models. {words}. A training ends when it finds examples to forget inside the bands, but for "
+        f"these: {ended()}. Its change then takes the strength of {STRENGTHS[0]} to {STRENGTHS[-1]} that "
         "comes nearest to the middle of both on the forget set. Settings were sought on forget10, with the same seeds. Truth "
         "ratio and utility in loss space. Base and retrained models learned TOFU's questions about real authors and the world, "
         f"too, in the place of a pretraining, by one recipe of {RECIPE.epochs} epochs. Several runs at once, so seconds are "
@@ -48,13 +48,15 @@ def publish(data: TextData, known: dict[str, Any], machines: dict[str, dict[str,
           shared=SHARED, data_digest=data.digest, made=machines)  # fmt: skip
 
 
-def ended_early() -> str:
-    """Which trainings end at which probability, whatever the truth ratio."""
+def ended() -> str:
+    """Which trainings end elsewhere than in the bands, and where."""
     ends: dict[str, list[str]] = {}
     for label, (_, own) in OBJECTIVES.items():
-        if label not in FREE and own.get("most_truth_ratio", 0) is None:
-            ends.setdefault(str(own.get("forget_probability", "the band's")), []).append(label)
-    return "; ".join(f"{', '.join(labels)} at {end}" for end, labels in ends.items())
+        if label in FREE or not own.keys() & {"forget_probability", "most_truth_ratio"}:
+            continue
+        probability, truth = own.get("forget_probability", "the band's end"), own.get("most_truth_ratio", "the band's end")
+        ends.setdefault(f"{probability}" + (f" and a truth ratio of {truth}" if truth is not None else ""), []).append(label)
+    return "; ".join(f"{', '.join(labels)} at a probability of {end}" for end, labels in ends.items())
 
 
 def _cells(runs: Sequence[dict[str, Any]]) -> list[str]:
