@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from lorasteer.errors import RequestError
 from lorasteer.session import text_demo
 from lorasteer.session.demo import PARTS
-from lorasteer.session.text_demo import LABELS, TextDemo
+from lorasteer.session.text_demo import LABELS, TextDemo, one_thread
 from tests.cli.conftest import Run, run  # noqa: F401 - a fixture
 from tests.support.errors import refuses
 
@@ -30,6 +31,21 @@ def test_demo(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     found = run("demo", "--task", "language", "--out", tmp_path / "demo", "--json").json
     assert len(found["written"]) == len(made.written) == 5
     assert found["difference"] == made.difference
+
+
+def test_one_thread_works_and_the_others_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+        monkeypatch.setattr(text_demo, "load_text", lambda name: pytest.fail(f"{torch.get_num_threads()} threads"))
+        with pytest.raises(pytest.fail.Exception, match="1 threads"):
+            text_demo.text_demo(Path("nowhere"))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def check(made: TextDemo) -> None:

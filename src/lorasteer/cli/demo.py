@@ -52,9 +52,6 @@ def demo(
 
 
 def _text(out: Path, forget: str | None, *, no_browser: bool, json: bool) -> None:
-    import torch
-
-    torch.set_num_threads(1)  # a second one saves so small a model nothing, and where a core is busy the two wait for each other
     from lorasteer.session.demo import PARTS
     from lorasteer.session.text_demo import text_demo
     from lorasteer.store import check_out

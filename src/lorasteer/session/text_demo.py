@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lorasteer.errors import RequestError, choices
 from lorasteer.evaluation import Spread
@@ -79,6 +82,21 @@ class TextDemo:
     difference: float
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch take one thread meanwhile.
+
+    Models as small as the demonstration's gain nothing from a second one, and where a core is busy the two wait for each other.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def text_demo(folder: Path, *, forget: str | None = None, seed: int = 0, stage: Stage = unwatched) -> TextDemo:
     """Train, forget, compare, write, export.
 
