@@ -49,7 +49,7 @@ from lorasteer.tasks.language.network import Network
 from lorasteer.tasks.language.sources import load_text
 from lorasteer.tasks.training import FitSettings
 
-SPLIT, BATCH, RETAIN, EPOCHS, TURNS = "forget05", 20, 1000, 5, 3  # 200 examples to forget: ten steps an epoch, all of one size
+SPLIT, BATCH, RETAIN, EPOCHS, TURNS = "forget05", 20, 1000, 10, 3  # 200 examples to forget: ten steps an epoch, all of one size
 RANK, ALPHA, RATE, MARGIN, ANCHOR = 16, 32, 1e-3, 0.5, 5.0
 PARTS = {"all": "all blocks", "top": "top half of the blocks"}
 WORDS = {"plain": "Trainer, PEFT, whole logits", "first": "first round", "later": "later round"}
