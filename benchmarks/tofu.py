@@ -62,10 +62,22 @@ from lorasteer.tasks.splits import Index
 
 def trained_base(data: TextData) -> Base:
     """The base; trained once and kept."""
-    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE.digest[:8]}"
+    return learned(data, name_of(data), "base")
+
+
+def name_of(data: TextData) -> str:
+    """Folder of the base; that of a retrained model begins so."""
+    return f"tofu-{data.digest[:8]}-{RECIPE.digest[:8]}"
+
+
+def learned(data: TextData, name: str, label: str, **more: Any) -> Base:
+    """A model of the recipe, from its folder where it was trained before; `more` goes to the training."""
+    folder = CACHE / "bases" / name
     if not (folder / "base.json").is_file():
         checkpoint = folder / "checkpoint.safetensors"
-        base = train_language_model(data, RECIPE, model=MODEL, observers=[told("base")], checkpoint=checkpoint, device=DEVICE)
+        base = train_language_model(
+            data, RECIPE, model=MODEL, observers=[told(label)], checkpoint=checkpoint, device=DEVICE, **more
+        )
         base.model.to("cpu")
         save_base(base, folder)
         checkpoint.unlink(missing_ok=True)
@@ -80,17 +92,7 @@ def retrained_models(data: TextData, bench: TextBench, split: str) -> list[Base]
 def retrained_model(data: TextData, bench: TextBench, split: str, seed: int) -> Base:
     """A model that never read the forget set; trained once and kept."""
     splits = bench.translate(asked(split)).splits
-    folder = CACHE / "bases" / f"tofu-{data.digest[:8]}-{RECIPE.digest[:8]}-{splits.digest[:8]}-{seed}"
-    if not (folder / "base.json").is_file():
-        checkpoint = folder / "checkpoint.safetensors"
-        base = train_language_model(
-            data, RECIPE, model=MODEL, seed=seed, without=splits, observers=[told(f"{split}, seed {seed}")],
-            checkpoint=checkpoint, device=DEVICE,
-        )  # fmt: skip
-        base.model.to("cpu")
-        save_base(base, folder)
-        checkpoint.unlink(missing_ok=True)
-    return load_language_base(folder, device=DEVICE)
+    return learned(data, f"{name_of(data)}-{splits.digest[:8]}-{seed}", f"{split}, seed {seed}", seed=seed, without=splits)
 
 
 def asked(split: str, method: str = "lora-ihl", seed: int = 0, **settings: Any) -> Request:

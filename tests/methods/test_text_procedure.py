@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import Any
 
@@ -260,7 +259,7 @@ def test_short_arithmetic_has_nearly_the_same_gradient() -> None:
 
 
 def test_a_base_of_short_numbers_forgets_in_its_own_arithmetic() -> None:
-    short = base_of(copy.deepcopy(tiny_base().model).to(torch.bfloat16))
+    short = base_of(tiny_base().copy().to(torch.bfloat16))
     material, settings = tiny_material(short), TextAdapterSettings()
     change = trained(material, epochs=20)
 
